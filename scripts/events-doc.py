@@ -19,9 +19,11 @@ table; `GET /openapi.json` has the same as schemas. How events are sent and answ
 [../README.md](../README.md#for-agents-and-workers), how a worker uses them in [write-a-worker.md](write-a-worker.md).
 
 - An event is a [CloudEvent 1.0](https://cloudevents.io). Its `type` is `dev.greenroom.` and the kind.
-- A repeat of the same `source` and `id` is the same event, and is appended once.
+- A repeat of the same `source` and `id` is the same event, and is appended once. One that says something else is named under `conflicts` in the response,
+  and isn't appended either: give each event an `id` of its own.
 - An event that doesn't fit the state of its actor is in the log and changes nothing: `superseded` is true where it is read back.
 - Further fields of `data`, and further attributes, are kept and returned.
+- A pool is `NAMESPACE/NAME`; without a namespace it is in `default`.
 - A name is a text of 1 to 512 bytes. Times are RFC 3339.
 
 """

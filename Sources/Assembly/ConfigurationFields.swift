@@ -54,7 +54,7 @@ package enum ConfigurationFields {
         .init("tls.listen", "", "address for HTTPS"),
         .init("tls.certificate", "", "PEM file of the server's certificate and its chain"),
         .init("tls.key", "", "PEM file of its key"),
-        .init("tokens", "none", "file with a line `TOKEN ROLE[,ROLE] [NAME]` a token; roles are ingest, read, admin"),
+        .init("tokens", "none", "file with a line `TOKEN ROLE[,ROLE] [NAME]` a token; roles are ingest, read, admin, worker"),
         .init("allowedHosts", "this machine's", "without tokens: further host names that requests may be sent to"),
         .init("openMetrics", "false", "answer /metrics without a token"),
         .init("eventLoops", "1", "threads that serve HTTP"),

@@ -276,7 +276,8 @@ package struct GreenroomService: Sendable {
             if let lead { kubernetes.mayWrite = lead.mayAct } else { kubernetes.standsAlone = true }
             return try KubernetesTargets(
                 kubernetes, logger: Logger(labelLike: logger, "greenroom.kubernetes"),
-                holdsActor: { await plane.isBusy($0) }, query: { await pods.response($0) }, finding: { news.tell($0.news, ofPool: $0.pool) })
+                holdsActor: { await plane.isBusy($0) }, query: { await pods.response($0) }, finding: { news.tell($0.news, ofPool: $0.pool) }
+            )
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 

@@ -30,6 +30,7 @@ final class LoopMetrics: LoopObserving {
         var starts: [String: Timer] = [:]
         var actuationFailures: [String: Counter] = [:]
         var gone: [GoneKey: Counter] = [:]
+        var crashed: [String: Counter] = [:]
         var claims: [ClaimKey: (count: Counter, latency: Timer)] = [:]
         var pools: [String: PoolGauges] = [:]
     }
@@ -175,6 +176,14 @@ final class LoopMetrics: LoopObserving {
         }
     }
 
+    func actorCrashed(pool: String) {
+        handles.withLock { handles in
+            handles.crashed[
+                pool, default: Counter(label: "greenroom_actors_crashed_total", dimensions: [("pool", pool)], factory: factory)
+            ].increment()
+        }
+    }
+
     func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {
         handles.withLock { handles in
             let key = ClaimKey(pool: pool, launch: launch)
@@ -232,7 +241,7 @@ private struct PoolGauges {
         oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)], factory: factory)
         let known: [(name: String, holds: @Sendable (PoolView) -> Bool)] = [
             ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
-            ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }),
+            ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }), ("NoPolicy", { $0.target.isEmpty }),
         ]
         conditions = known.map {
             ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)], factory: factory))

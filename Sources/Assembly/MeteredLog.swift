@@ -11,14 +11,18 @@ final class MeteredLog: EventAppending, EventReading {
     private let log: any EventAppending & EventReading
     private let seconds = Timer(label: "greenroom_append_seconds")
     private let duplicates = Counter(label: "greenroom_events_duplicate_total")
+    private let conflicts = Counter(label: "greenroom_events_conflicts_total")
 
     init(_ log: any EventAppending & EventReading) { self.log = log }
 
     func append(_ batch: EventBatch, completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
         let start = DispatchTime.now().uptimeNanoseconds
-        log.append(batch) { [seconds, duplicates] result in
+        log.append(batch) { [seconds, duplicates, conflicts] result in
             seconds.recordNanoseconds(Int64(DispatchTime.now().uptimeNanoseconds - start))
-            if case .success(let receipt) = result, receipt.duplicates > 0 { duplicates.increment(by: receipt.duplicates) }
+            if case .success(let receipt) = result, receipt.duplicates > 0 {
+                duplicates.increment(by: receipt.duplicates)
+                if !receipt.conflicts.isEmpty { conflicts.increment(by: receipt.conflicts.count) }
+            }
             completion(result)
         }
     }

@@ -77,11 +77,14 @@ struct EventsCommand: AsyncParsableCommand {
     func timed(_ query: EventQuery, _ events: any EventSource, now: LogTime) async throws -> EventQuery {
         var query = query
         if let until = try MomentOption.time(until, "--until", times.text, now: now) { query.through = .time(until) }
-        if let since = try MomentOption.time(since, "--since", times.text, now: now) { query.after = try await events.position(before: since) }
+        if let since = try MomentOption.time(since, "--since", times.text, now: now) {
+            query.after = try await events.position(before: since)
+        }
         return query
     }
 
     func query() throws -> EventQuery {
+        let pool = try pool.map { try PoolName.qualified($0, namespace: nil) }
         var query = EventQuery(after: after, pool: pool, subject: subject, limit: limit, follows: follow)
         guard let kind else { return query }
         let name = EventKind.bareName(kind)

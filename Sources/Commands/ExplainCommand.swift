@@ -344,7 +344,7 @@ struct Explanation: Sendable {
         if foreign != nil, let text = pool?.foreignChange { lines += ["", palette.bold("Who else changed it"), "  " + text] }
         if let standsInTheWay { lines += ["", palette.bold("What stands in the way"), "  " + standsInTheWay] }
         if let pause { lines += ["", palette.bold("Who paused it"), "  " + Self.text(pause, time)] }
-        if let failing { lines += ["", palette.bold("Workers that don't start"), "  " + failing.text] }
+        if let failing { lines += ["", palette.bold("Workers that fail"), "  " + failing.text] }
         if let reports { lines += ["", palette.bold("What its pods say")] + reports.lines.map { "  " + $0 } }
         if !triggerErrors.isEmpty { lines += ["", palette.bold("What the triggers say")] + triggerErrors.map { Self.line($0, time) } }
         let minutes = Self.lately / 60

@@ -211,7 +211,9 @@ struct GetCommand: AsyncParsableCommand {
         query.kind = .scaleDecided
         query.through = try moment(now) ?? MomentOption.time(until, "--until", times.text, now: now).map { Moment.time($0) }
         query.pool = try (name ?? pool).map { try qualified($0) }
-        if let since = try MomentOption.time(since, "--since", times.text, now: now) { query.after = try await source.position(before: since) }
+        if let since = try MomentOption.time(since, "--since", times.text, now: now) {
+            query.after = try await source.position(before: since)
+        }
         let found = try await source.newest(limit, query) { event in
             namespace.map { event.pool?.hasPrefix($0 + "/") == true } ?? true
         }
@@ -282,13 +284,13 @@ struct GetCommand: AsyncParsableCommand {
 
 /// A pool's name as users may write it.
 enum PoolName {
-    /// `NS/NAME`, from that or from a name and `--namespace`.
+    /// `NS/NAME`, from that or from a name and `--namespace`; without one a name is in the namespace `default`, as everywhere.
     static func qualified(_ name: String, namespace: String?) throws -> String {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         switch (parts.count, namespace) {
         case (2, nil) where !parts[0].isEmpty && !parts[1].isEmpty: return name
         case (2, let given?) where given == parts[0] && !parts[1].isEmpty: return name
-        case (1, let given?) where !name.isEmpty: return "\(given)/\(name)"
+        case (1, let given) where !name.isEmpty: return "\(given ?? QualifiedName.defaultNamespace)/\(name)"
         case (2, _?): throw Fault(.usage, "\(name) is not in namespace \(namespace ?? "")", do: "give one of the two")
         default: throw Fault(.usage, "\(name) is not a pool's full name", do: "write NS/NAME, or NAME with -n NS")
         }

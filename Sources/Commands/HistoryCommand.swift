@@ -79,7 +79,8 @@ struct HistoryCommand: AsyncParsableCommand {
         let since = try MomentOption.time(since, "--since", times.text, now: now)
         if let since { query.after = try await source.position(before: since) }
         // An actor and a worker may have the same name.
-        let found = try await source.newest(limit, query) { $0.kind.map { isAbout($0) } ?? true }
+        var found = try await source.newest(limit, query) { $0.kind.map { isAbout($0) } ?? true }
+        try await addEnds(&found, source, query, of: full)
         guard !found.events.isEmpty else {
             if since != nil || until != nil {
                 throw Fault(.no, "nothing is logged about \(subject.rawValue) \(full) in that time", do: "leave out --since and --until")
@@ -89,6 +90,58 @@ struct HistoryCommand: AsyncParsableCommand {
             )
         }
         return SubjectHistory(subject: subject, events: found.events, hasOlder: found.hasOlder, isFromStart: query.after == 0)
+    }
+
+    /// Ends of workers belong to the history of their pool, and of the actors that ended with them.
+    private func addEnds(_ found: inout NewestEvents, _ source: any EventSource, _ query: EventQuery, of full: String) async throws {
+        var ends: [EventRecord] = []
+        var wanted = EventQuery(after: query.after, kind: .workerGone)
+        wanted.through = query.through
+        switch subject {
+        case .worker: return
+        case .pool:
+            wanted.pool = full
+            ends = try await source.newest(limit, wanted).events
+        case .actor:
+            for stay in Stay.all(in: found.events).suffix(Self.workersLookedAt) {
+                wanted.worker = stay.worker
+                ends += try await source.newest(Self.endsLookedAt, wanted) { $0.seq > stay.from && $0.seq < stay.to }.events.prefix(1)
+            }
+        }
+        // Before the first one shown there may be others that aren't.
+        let first = found.hasOlder ? found.events.first?.seq ?? 0 : 0
+        let all = (found.events + ends.filter { $0.seq > first && !$0.superseded }).sorted { $0.seq < $1.seq }
+        found.hasOlder = found.hasOlder || all.count > limit
+        found.events = Array(all.suffix(limit))
+    }
+
+    private static let workersLookedAt = 50
+    private static let endsLookedAt = 20
+
+    /// From when to when an actor was on a worker, as its own events say it.
+    private struct Stay {
+        var worker: String
+        var from: Position
+        var to: Position
+
+        static func all(in events: [EventRecord]) -> [Stay] {
+            var stays: [Stay] = []
+            var isOpen = false
+            for event in events where !event.superseded {
+                if isOpen { stays[stays.count - 1].to = event.seq }
+                isOpen = false
+                switch event.kind {
+                case .actorPlaced, .actorRunning, .actorIdle:
+                    let worker = event.data["worker"].string ?? (event.kind == .actorIdle ? stays.last?.worker : nil)
+                    guard let worker else { continue }
+                    let full = event.namespace.map { worker.contains("/") ? worker : QualifiedName.full(worker, in: $0) } ?? worker
+                    stays.append(Stay(worker: full, from: event.seq, to: .max))
+                    isOpen = true
+                default: break
+                }
+            }
+            return stays
+        }
     }
 
     /// A worker's history is also what its actors did on it.
@@ -126,7 +179,8 @@ struct SubjectHistory: Sendable {
         var machine = hasOlder || !isFromStart ? nil : ActorTrack()
         var previous: EventRecord?
         for event in events {
-            let state = subject == .actor ? machine?.apply(event) : nil
+            var state = subject == .actor ? machine?.apply(event) : nil
+            if subject == .actor, event.kind == .workerGone, machine?.lostWorker() == true { state = machine?.state }
             steps.append(Step(event: event, secondsSincePrevious: previous.map { event.at.seconds(since: $0.at) }, state: state))
             previous = event
         }
@@ -139,8 +193,7 @@ struct SubjectHistory: Sendable {
             var table = Table("#SEQ", time.header, "#AFTER", "EVENT", "STATE", "DETAIL")
             for step in steps {
                 let state = step.state?.statusName ?? "-"
-                table.add(
-                    String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, state, EventLine.detail(step.event))
+                table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, state, detail(step.event))
             }
             return table
         }
@@ -155,9 +208,15 @@ struct SubjectHistory: Sendable {
         }
         var table = Table("#SEQ", time.header, "#AFTER", "EVENT", "DETAIL")
         for step in steps {
-            table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, EventLine.detail(step.event))
+            table.add(String(step.event.seq), time.full(step.event.at), after(step), step.event.kindName, detail(step.event))
         }
         return table
+    }
+
+    /// Of a worker that isn't the history's own subject, which one.
+    private func detail(_ event: EventRecord) -> String {
+        guard event.kind?.subject == .worker, subject != .worker else { return EventLine.detail(event) }
+        return "\(DisplayText.printable(event.subject)): \(EventLine.detail(event))"
     }
 
     var json: JSONValue {

@@ -49,6 +49,11 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Simulated restores without COMMAND: milliseconds as COLD,WARM or COLD,GOLDEN,WARM,LOCAL (default: 1000,100).")
     var restoreMillis: String?
     @Option(help: "How long turns may run after SIGTERM.") var drainSeconds = 3_600
+    @Option(
+        help: """
+            Its lease: after so many seconds without a word from it the service counts it as lost, and its actors as crashed (default: 60). 0: no \
+            lease, as somebody else watches over it.
+            """) var ttlSeconds = 60
     @Flag(help: "Stop when stdin ends.") var exitOnEof = false
     @Option(help: "Least severe level to log (default: info).", transform: Self.parseLevel) var logLevel = Logger.Level.info
     @Option(help: "Form of the log on stderr: text or json (default: text).", transform: Self.parseFormat) var logFormat = LogConfiguration
@@ -56,12 +61,14 @@ struct WorkerCommand: AsyncParsableCommand {
     @Argument(parsing: .postTerminator, help: "Command to run for each turn.") var command: [String] = []
 
     mutating func validate() throws {
-        let parts = pool.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+        do { pool = try PoolName.qualified(pool, namespace: nil) } catch {
             throw ValidationError("--pool \(pool): write it as NAMESPACE/NAME")
         }
         guard (1...1_024).contains(slots) else { throw ValidationError("--slots \(slots): must be 1 to 1024") }
         guard (0...604_800).contains(drainSeconds) else { throw ValidationError("--drain-seconds \(drainSeconds): must be 0 to 604800") }
+        guard ttlSeconds == 0 || (10...86_400).contains(ttlSeconds) else {
+            throw ValidationError("--ttl-seconds \(ttlSeconds): must be 0, or 10 to 86400")
+        }
         guard restoreMillis == nil || command.isEmpty else {
             throw ValidationError("--restore-millis plays a restore; with a COMMAND the restore is the command's own")
         }
@@ -115,7 +122,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let host = Self.hostName()
         return WorkerConfiguration(
             name: name ?? "\(host)-\(getpid())", pool: pool, node: node ?? host, slots: slots, zone: zone, sandboxClass: sandboxClass,
-            ip: ip, labels: try parsedLabels(), drainLimit: .seconds(drainSeconds))
+            ip: ip, labels: try parsedLabels(), ttlSeconds: ttlSeconds, drainLimit: .seconds(drainSeconds))
     }
 
     private static func parseLevel(_ text: String) throws -> Logger.Level {
@@ -168,7 +175,7 @@ struct WorkerCommand: AsyncParsableCommand {
     /// Whom the service doesn't let in needs another token; else it may be away.
     static func remedy(_ problem: String) -> String {
         problem.contains("token")
-            ? "a worker's token needs the roles ingest and read: add them to its line in the tokens file, or name another with --token-file"
+            ? "a worker's token needs the role worker: add it to its line in the tokens file, or name another with --token-file"
             : "check --server and --token-file, and that the service runs"
     }
 

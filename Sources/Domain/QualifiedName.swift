@@ -29,6 +29,11 @@
         return String(pool[..<slash])
     }
 
+    /// A pool's name in full: without a namespace it is in `default`.
+    package static func pool(_ name: String) -> String {
+        name.utf8.contains(slash) ? name : join(defaultNamespace, name)
+    }
+
     /// The name within `namespace`, of one that may be written with it.
     package static func bare(_ name: String, in namespace: String) -> String {
         guard !namespace.isEmpty, name.utf8.starts(with: namespace.utf8) else { return name }

@@ -10,7 +10,8 @@ import NIOSSL
 
 /// The first to end decides: the answer whole, or the time given.
 package func withDeadline<Response: Sendable>(
-    seconds: Int, orThrow late: @escaping @Sendable (_ problem: String) -> any Error, _ query: @escaping @Sendable () async throws -> Response
+    seconds: Int, orThrow late: @escaping @Sendable (_ problem: String) -> any Error,
+    _ query: @escaping @Sendable () async throws -> Response
 ) async throws -> Response {
     try await withThrowingTaskGroup(of: Response.self) { group in
         group.addTask { try await query() }

@@ -31,7 +31,8 @@ package struct ServiceConnection: ServiceAPI {
         let message = ClientRequest(request.method.rawValue, request.path, headers: headers, body: request.body, isIdempotent: true)
         do {
             let response = try await client.request(message)
-            return APIResponse(status: response.status, body: response.body, retryAfterSeconds: response.header("retry-after").flatMap { Int($0) })
+            return APIResponse(
+                status: response.status, body: response.body, retryAfterSeconds: response.header("retry-after").flatMap { Int($0) })
         } catch {
             guard case .refused(let status, let problem) = error else { throw try Self.failure(error, url) }
             return APIResponse(refused: status, problem)
@@ -59,7 +60,9 @@ package struct ServiceConnection: ServiceAPI {
             return try await group.next() ?? nil
         }
         guard let result else { return }
-        if case .refused(let status, let problem) = result { throw APIResponse(refused: status, problem).fault(url, APIRequest(path: path)) }
+        if case .refused(let status, let problem) = result {
+            throw APIResponse(refused: status, problem).fault(url, APIRequest(path: path))
+        }
         throw try Self.failure(result, url)
     }
 

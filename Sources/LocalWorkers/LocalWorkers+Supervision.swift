@@ -58,6 +58,8 @@ extension LocalWorkers {
     private func arguments(of name: String, _ pool: ActuatedPool, _ node: String?) -> [String] {
         var arguments = ["worker", "--server", configuration.serverURL, "--pool", pool.name, "--name", name]
         arguments += ["--slots", String(pool.slotsPerWorker), "--exit-on-eof"]
+        // It is watched over here.
+        arguments += ["--ttl-seconds", "0"]
         if let node { arguments += ["--node", node] }
         if let file = configuration.tokenFile { arguments += ["--token-file", file] }
         arguments += configuration.workerArguments

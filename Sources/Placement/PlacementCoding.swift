@@ -20,7 +20,7 @@ extension WaitingQueue {
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
         self.init()
-        for ticket in try reader.list(bytesEach: 48, { reader throws(ByteFault) in try WaitingTicket(from: &reader) }) { add(ticket) }
+        for ticket in try reader.list(bytesEach: 56, { reader throws(ByteFault) in try WaitingTicket(from: &reader) }) { add(ticket) }
         func counts(_ reader: inout ByteReader) throws(ByteFault) -> [(NameID, Int)] {
             try reader.list(bytesEach: 12) { reader throws(ByteFault) in (NameID(try reader.integer()), try reader.index()) }
         }
@@ -39,12 +39,14 @@ extension WaitingTicket {
         writer.integer(expectedMillis)
         writer.labels(selector)
         writer.integer(tenant.rawValue)
+        writer.time(deadline)
     }
 
     init(from reader: inout ByteReader) throws(ByteFault) {
         self.init(
             actor: try reader.index(), seq: try reader.integer(), requestedAt: try reader.time(), priority: try reader.integer(),
-            expectedMillis: try reader.integer(), selector: try reader.labels(), tenant: NameID(try reader.integer()))
+            expectedMillis: try reader.integer(), selector: try reader.labels(), tenant: NameID(try reader.integer()),
+            deadline: try reader.time())
     }
 }
 

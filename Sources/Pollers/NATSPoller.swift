@@ -32,7 +32,9 @@ struct NATSPoller: Sendable {
         status: Int, body: [UInt8], account: String, stream: String, consumer: String, countsInFlight: Bool
     ) throws(PollFault) -> Work {
         guard status == 200 else { throw PollFault("NATS answered \(status)") }
-        guard let response = try? JSONDecoder().decode(Response.self, from: Data(body)) else { throw PollFault("NATS's response is no /jsz") }
+        guard let response = try? JSONDecoder().decode(Response.self, from: Data(body)) else {
+            throw PollFault("NATS's response is no /jsz")
+        }
         if response.disabled == true { throw PollFault("JetStream is not enabled on this server") }
         guard let found = response.account_details?.first(where: { $0.name == account || $0.id == account }) else {
             throw PollFault("NATS knows no account \(account), or it has no streams on this server")

@@ -30,6 +30,8 @@ package struct State: Sendable {
     package internal(set) var active = ActiveSnapshots()
     /// When actors will wake, of the few of which that is known.
     package internal(set) var forecasts = WakeForecasts()
+    /// By when those who wait need a worker, of the requests that say so.
+    package internal(set) var requestDeadlines = RequestDeadlines()
     /// Pools where somebody waits whose state lies on one node.
     package internal(set) var pausedPools: Set<Int> = []
     /// Whether waiting actors are counted by the reason they wait for. From the first placement on that says which worker's life it
@@ -41,6 +43,8 @@ package struct State: Sendable {
     private var touched = TouchedPools()
     /// What the last commit changed of what is placed; empty where whoever folds doesn't ask for it.
     package internal(set) var news = PlacingNews()
+    /// Pools that were deleted and keep their number.
+    package internal(set) var deletedPools = 0
 
     /// A node holds some hundred snapshots; what is beyond counts as evicted. At most 25 MB in all.
     package static let placementLimits: SnapshotCache.Limits = {
@@ -62,6 +66,8 @@ package struct State: Sendable {
         package var superseded: [Position] = []
         /// Those among them that no state could have taken: they can't be read, or not by this version.
         package var skipped: [SkippedEvent] = []
+        /// Workers that have a lease, or had one, and said that they are ready or are gone; by their numbers.
+        package internal(set) var leased: [Int] = []
         /// Our own events that the loop waits for, as (subject or pool, kind, position).
         package internal(set) var own: [CommittedEvent] = []
         /// Which of those are shadows' decisions, by position.
@@ -80,6 +86,8 @@ package struct State: Sendable {
         case wait(pool: Int, tier: RestoreTier, seconds: Double)
         case workerStart(pool: Int, seconds: Double)
         case workerGone(pool: Int, WorkerEnd)
+        /// An actor ended by itself, or with its worker.
+        case actorCrashed(pool: Int)
         /// A claim has its worker; after how long, where that was seen.
         case claim(pool: Int, ClaimLaunch, seconds: Double?)
     }
@@ -161,7 +169,8 @@ package struct State: Sendable {
             return batch.withBody(of: event) { applyWorker(event, $0, names, &fold) }
         case .snapshotCached, .snapshotEvicted:
             return batch.withBody(of: event) { applySnapshot(event, $0, &fold) }
-        case .queueObserved, .poolObserved, .policyApplied, .poolPaused, .scaleDecided, .scaleApplied, .scaleFailed, .timerFired:
+        case .queueObserved, .poolObserved, .policyApplied, .poolPaused, .poolDeleted, .scaleDecided, .scaleApplied, .scaleFailed,
+            .timerFired:
             return batch.withBody(of: event) { applyPool(event, $0, names, &fold) }
         case .prefetchSuggested:
             return batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }
@@ -175,7 +184,10 @@ package struct State: Sendable {
 
     /// The pool of that name, made where it is new.
     package mutating func pool(_ name: NameID, names: some NameReading, at now: LogTime) -> Int {
-        if let index = poolByName[name] { return index }
+        if let index = poolByName[name] {
+            if deletedPools > 0, pools[index].isDeleted { restorePool(index) }
+            return index
+        }
         pools.append(PoolState(name: name, text: names.text(of: name), at: now))
         poolByName.set(name, pools.count - 1)
         findSpill()

@@ -42,6 +42,7 @@ extension State {
         for name in try reader.list({ reader throws(ByteFault) in try reader.string() }) { _ = labels.intern(name) }
         pools = try reader.list { reader throws(ByteFault) in try PoolState(from: &reader) }
         for (index, pool) in pools.enumerated() { poolByName.set(pool.name, index) }
+        deletedPools = pools.count { $0.isDeleted }
         workers = try WorkerTable(from: &reader)
         // An event brings at most four new names: its source, subject, pool and worker. A subject or a worker may have a second.
         actors = try ActorTable(from: &reader, lastName: position.multipliedReportingOverflow(by: 6).partialValue)
@@ -91,6 +92,7 @@ extension State {
             let conditions = pools[pool].placing.conditions
             for ticket in pools[pool].queue.all { countWaiting(actors[ticket.actor], ticket.actor, ticket.selector, by: 1) }
             pools[pool].placing.conditions = conditions
+            for ticket in pools[pool].queue.all where ticket.deadline > .zero { requestDeadlines.add(ticket) }
         }
         for pool in pools.indices {
             pools[pool].placing.split = blockedSplit(pool)
@@ -166,6 +168,8 @@ extension PoolState {
             writer.string(failed.error)
             writer.time(failed.at)
         }
+        writer.optional(crashes) { writer, crashes in crashes.encode(into: &writer) }
+        writer.bool(isDeleted)
         writer.optional(claims) { writer, claims in claims.encode(into: &writer) }
         writer.integer(timersFired)
         writer.list(placing.suggested.sorted { $0.key < $1.key }) { writer, suggested in
@@ -218,6 +222,8 @@ extension PoolState {
         failedStarts = try reader.optional { reader throws(ByteFault) in
             FailedStarts(count: try reader.int(), error: try reader.string(), at: try reader.time())
         }
+        crashes = try reader.optional { reader throws(ByteFault) in try CrashRun(from: &reader) }
+        isDeleted = try reader.bool()
         claims = try reader.optional { reader throws(ByteFault) in try ClaimFlow(from: &reader) }
         timersFired = try reader.integer()
         for _ in 0..<(try reader.count(bytesEach: 12)) { placing.noteSuggested(try reader.integer(), on: NameID(try reader.integer())) }

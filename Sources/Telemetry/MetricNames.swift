@@ -8,6 +8,9 @@ extension MetricDescription {
         // The log.
         .init("greenroom_events_appended_total", "Events appended to the log, by kind."),
         .init("greenroom_events_duplicate_total", "Events that were appended before; the response has their first position."),
+        .init(
+            "greenroom_events_conflicts_total",
+            "Events with the source and id of an earlier one that say something else; they are not appended, so what they say is lost."),
         .init("greenroom_events_superseded_total", "Events that did not fit their actor's state and changed nothing."),
         .init(
             "greenroom_events_skipped_total",
@@ -91,8 +94,9 @@ extension MetricDescription {
             "greenroom_pool_reported_workers",
             "Workers of pools whose pods are asked, by what the pod said last: busy, idle, or unknown if it didn't answer."),
         .init("greenroom_workers_gone_total", "Workers that ended, by pool and reason: drained, lost, failed_to_start."),
+        .init("greenroom_actors_crashed_total", "Turns that ended badly, by themselves or with their worker, by pool."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state; waiting ones by reason. Counts the whole queue."),
-        .init("greenroom_pool_condition", "1 if a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing."),
+        .init("greenroom_pool_condition", "1 if a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing, NoPolicy."),
         .init("greenroom_oldest_wait_seconds", "Age of the oldest waiting actor; 0 if none waits.", unit: .seconds),
         .init("greenroom_wait_seconds", "Time actors waited for a worker.", unit: .seconds, buckets: Buckets.waitSeconds),
         .init("greenroom_placements_total", "Actors placed on a worker, by tier of their snapshot."),

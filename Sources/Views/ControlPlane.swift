@@ -43,16 +43,39 @@ package protocol ControlPlane: Sendable {
 
     /// Asks for a worker and waits for one, at most `waitSeconds`: 0 to `PlacementRequest.longestWaitSeconds`, or `.invalid`. The
     /// wait ends sooner if the actor is withdrawn or deleted (`.conflict`), if the caller's task is cancelled, and if the loop
-    /// stops. The actor then still waits, as it does when the time is up.
+    /// stops. The actor then still waits, as it does when the time is up; but a request whose caller is cancelled is withdrawn, unless
+    /// another caller waits for the same actor. A request whose `deadline` passes is withdrawn too.
     func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse
     func withdraw(_ actor: String) async throws(ControlFault)
     /// Where a waiting actor would be placed and why, or why it waits; nil for one that doesn't wait.
     func explainPlacement(of actor: String) async -> PlacementView?
 
     func health() async -> LoopHealth
+
+    // What a person changes comes with the name of their token, which goes into the log; nil where nobody has a name.
+
+    func apply(_ policy: Policy, by: String?) async throws(ControlFault) -> DecisionView
+    func removePolicy(_ name: String, by: String?) async throws(ControlFault)
+    func withdraw(_ actor: String, by: String?) async throws(ControlFault)
+    /// Logs that a pool is no more; `.conflict` while it has a policy, workers, or actors that wait or run.
+    func deletePool(_ name: String, by: String?) async throws(ControlFault)
+
+    /// A stream of the placements of a worker was opened (`step` 1), or ended (-1): while one is open the worker's lease doesn't end.
+    /// Must not wait.
+    func countStream(ofWorker name: String, by step: Int)
+    /// A worker says that it is there. Nothing is logged.
+    /// - Returns: the seconds of its lease, from now on. `.notFound` of one that isn't known, or not any more, and `.conflict` of one
+    ///   that has no lease, or has another uid.
+    func hear(worker name: String, uid: String?) async throws(ControlFault) -> Int
 }
 
 extension ControlPlane {
+    package func apply(_ policy: Policy, by: String?) async throws(ControlFault) -> DecisionView { try await apply(policy) }
+    package func removePolicy(_ name: String, by: String?) async throws(ControlFault) { try await removePolicy(name) }
+    package func withdraw(_ actor: String, by: String?) async throws(ControlFault) { try await withdraw(actor) }
+    package func deletePool(_ name: String, by: String?) async throws(ControlFault) { throw .notFound(what: "pool", name: name) }
+    package func countStream(ofWorker name: String, by step: Int) {}
+    package func hear(worker name: String, uid: String?) async throws(ControlFault) -> Int { throw .notFound(what: "worker", name: name) }
     package func explainPlacement(of actor: String) async -> PlacementView? { nil }
     package func workers(named name: String) async -> [WorkerView] { await worker(name).map { [$0] } ?? [] }
     package func actors(named name: String) async -> [ActorView] { await actor(name).map { [$0] } ?? [] }
@@ -111,11 +134,19 @@ package struct PlacementRequest: Hashable, Sendable {
     package var priority: Int64
     /// How long the turn is expected to run.
     package var expectedMillis: Int64?
+    /// By when it needs the worker: from then on it doesn't wait any more.
+    package var deadline: LogTime?
+    /// The caller's own name for this request, one for each turn: said again, it begins no second turn.
+    package var id: String?
+
+    package static let idBytes = 256
 
     package init(
         actor: String, pool: String, template: String? = nil, selector: [Trigger.Label] = [], priority: Int64 = 0,
-        expectedMillis: Int64? = nil
+        expectedMillis: Int64? = nil, deadline: LogTime? = nil, id: String? = nil
     ) {
+        self.deadline = deadline
+        self.id = id
         self.actor = actor
         self.pool = pool
         self.template = template
@@ -135,6 +166,8 @@ package struct PlacementRequest: Hashable, Sendable {
 
 package enum PlacementResponse: Hashable, Sendable {
     case placed(worker: String, node: String, ip: String?, tier: RestoreTier, restoreFrom: String?, waitedSeconds: Double, seq: Position)
+    /// The turn of that request began on this worker, and is over.
+    case ended(worker: String, tier: RestoreTier, waitedSeconds: Double, seq: Position)
     /// Still waiting: place in the queue (from 1), the reason, and a sentence with its numbers.
     case waiting(position: Int, reason: BlockedReason, detail: String)
 }

@@ -65,7 +65,7 @@ extension State {
     package func metricReadings(at now: LogTime) -> MetricReadings {
         var readings = MetricReadings()
         readings.pools.reserveCapacity(pools.count)
-        for pool in pools {
+        for pool in pools where !pool.isDeleted {
             let (namespace, name) = Self.split(pool.text)
             readings.pools.append(
                 MetricReadings.Pool(

@@ -8,7 +8,7 @@ package import State
 
 package struct PoolSummary: Hashable, Sendable {
     /// What decisions go by, never clamped by capacity: actors that hold a slot or wait for one, and tasks that pods report. In a pool of
-    /// unclaimed workers it is the claims that a refill must cover, and those that wait.
+    /// unclaimed workers it is the claims that a refill must cover, and those that wait. Actors that wait for their tenant's quota aren't in it.
     package var demand: Int
     /// Actors that wait; of claims, those for which no worker lies ready.
     package var waiting: Int
@@ -48,7 +48,7 @@ extension PoolState {
                 desired: wanted)
         }
         let demand = decidedDemand()
-        return PoolSummary(demand: demand.total, waiting: demand.blocked, policy: policy)
+        return PoolSummary(demand: demand.wanted(by: .current), waiting: demand.blocked, policy: policy)
     }
 
     /// The workers its policy wants: what the target was told, or, where nothing follows decisions, what the last one recommends.

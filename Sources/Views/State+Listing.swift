@@ -8,26 +8,37 @@ package import State
 
 extension State {
     package func poolViews(names: some NameReading, at now: LogTime) -> [PoolView] {
-        pools.indices.sorted { pools[$0].text < pools[$1].text }.map { poolView($0, names: names, at: now) }
+        pools.indices.filter { !pools[$0].isDeleted }.sorted { pools[$0].text < pools[$1].text }.map { poolView($0, names: names, at: now) }
     }
 
-    package func find(pool: String, names: some NameFinding) -> Int? { names.find(pool).flatMap { poolByName[$0] } }
+    /// One that was deleted isn't there.
+    package func find(pool: String, names: some NameFinding) -> Int? {
+        names.find(pool).flatMap { poolByName[$0] }.flatMap { pools[$0].isDeleted ? nil : $0 }
+    }
 
     /// Of no pool, nothing; of none named, all.
-    package func workerViews(poolNamed name: String?, after: String?, limit: Int, names: some NameReading & NameFinding, at now: LogTime)
-        -> [WorkerView]
-    {
-        guard let name else { return workerViews(pool: nil, after: after, limit: limit, names: names, at: now) }
-        return find(pool: name, names: names).map { workerViews(pool: $0, after: after, limit: limit, names: names, at: now) } ?? []
+    /// - Parameter lastSeen: when a worker gave its last sign of life: no event, so the state doesn't know it.
+    package func workerViews(
+        poolNamed name: String?, after: String?, limit: Int, names: some NameReading & NameFinding, at now: LogTime,
+        lastSeen: (Int) -> LogTime? = { _ in nil }
+    ) -> [WorkerView] {
+        guard let name else { return workerViews(pool: nil, after: after, limit: limit, names: names, at: now, lastSeen: lastSeen) }
+        return find(pool: name, names: names).map {
+            workerViews(pool: $0, after: after, limit: limit, names: names, at: now, lastSeen: lastSeen)
+        } ?? []
     }
 
     /// The only one of that name; nil where there is none, or several.
-    package func workerView(named name: String, names: some NameReading & NameFinding, at now: LogTime) -> WorkerView? {
-        worker(named: name, names).map { workerView($0, names: names, at: now) }
+    package func workerView(
+        named name: String, names: some NameReading & NameFinding, at now: LogTime, lastSeen: (Int) -> LogTime? = { _ in nil }
+    ) -> WorkerView? {
+        worker(named: name, names).map { workerView($0, names: names, at: now, lastSeen: lastSeen($0)) }
     }
 
-    package func workerViews(named name: String, names: some NameReading & NameFinding, at now: LogTime) -> [WorkerView] {
-        workers(named: name, names).map { workerView($0, names: names, at: now) }
+    package func workerViews(
+        named name: String, names: some NameReading & NameFinding, at now: LogTime, lastSeen: (Int) -> LogTime? = { _ in nil }
+    ) -> [WorkerView] {
+        workers(named: name, names).map { workerView($0, names: names, at: now, lastSeen: lastSeen($0)) }
     }
 
     package func actorViews(named name: String, log: EventLog, at now: LogTime) -> [ActorView] {
@@ -84,7 +95,9 @@ extension State {
     }
 
     /// In order of name, then of namespace. `after` is a name, or `NAMESPACE/NAME` of one of several.
-    package func workerViews(pool: Int?, after: String?, limit: Int, names: some NameReading, at now: LogTime) -> [WorkerView] {
+    package func workerViews(
+        pool: Int?, after: String?, limit: Int, names: some NameReading, at now: LogTime, lastSeen: (Int) -> LogTime? = { _ in nil }
+    ) -> [WorkerView] {
         let indices = pool.map { pools[$0].members } ?? workers.indices
         let named = indices.map { index -> (index: Int, name: String, namespace: String) in
             let namespace = namespace(ofWorker: index)
@@ -95,7 +108,7 @@ extension State {
             guard let (namespace, name) = QualifiedName.split(after) else { return row.name <= after }
             return (row.name, row.namespace) <= (name, namespace)
         }
-        return page.prefix(limit).map { workerView($0.index, names: names, at: now) }
+        return page.prefix(limit).map { workerView($0.index, names: names, at: now, lastSeen: lastSeen($0.index)) }
     }
 
     package func actorViews(pool: Int?, status: ActorState?, after: Int?, limit: Int, names: some NameReading, at now: LogTime)

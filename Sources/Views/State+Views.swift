@@ -39,6 +39,12 @@ extension FailedStarts {
     }
 }
 
+extension CrashRun {
+    fileprivate func view(at now: LogTime) -> PoolView.WorkersFailingView {
+        PoolView.WorkersFailingView(count: count, error: error, at: self.at.rfc3339, text: sentence, isPersistent: isPersistent(at: now))
+    }
+}
+
 extension WorkerReport {
     fileprivate func view(at now: LogTime) -> WorkerView.ReportView {
         WorkerView.ReportView(
@@ -82,19 +88,15 @@ extension State {
             active: pool.evaluation?.isActive ?? false,
             paused: pool.pause.isOn,
             fallback: pool.evaluation?.fallbackReplicas != nil,
-            reason: pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem
-                ?? (pool.target.isYielding ? pool.target.foreign?.sentence : nil) ?? pool.failedStarts.flatMap {
-                    $0.isPersistent ? "WorkersFailing: \($0.sentence)" : nil
-                }
-                    ?? pool.drains.problem,
+            reason: Self.problem(of: pool, at: now),
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
-            workersFailing: pool.failedStarts?.view(isTold: pool.targetProblem?.reason == TargetProblem.workersFailing),
+            workersFailing: Self.failing(of: pool, at: now),
             busyReports: busyReports(index, names: names, at: now),
             claims: pool.isUnclaimed ? pool.claims?.view(refill: pool.starts, at: now) : nil,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))
     }
 
-    package func workerView(_ index: Int, names: some NameReading, at now: LogTime) -> WorkerView {
+    package func workerView(_ index: Int, names: some NameReading, at now: LogTime, lastSeen: LogTime? = nil) -> WorkerView {
         let worker = workers[index]
         let (namespace, name) = Self.split(pools[Int(worker.pool)].text)
         return WorkerView(
@@ -104,8 +106,29 @@ extension State {
                 ? WorkerStatus.claimed.rawValue : WorkerStatus(state: worker.state, used: worker.used, slots: worker.slots).rawValue,
             actors: worker.residents.map { actorName($0, seenFrom: namespace, names) },
             node: labels.text(of: worker.node), zone: text(worker.zone), ip: text(worker.ip), slots: worker.slots, used: worker.used,
-            ageSeconds: max(0, now.seconds(since: worker.createdAt)), report: worker.isReportCounted ? worker.report?.view(at: now) : nil)
+            ageSeconds: max(0, now.seconds(since: worker.createdAt)), report: worker.isReportCounted ? worker.report?.view(at: now) : nil,
+            ttlSeconds: worker.ttlSeconds > 0 ? Int(worker.ttlSeconds) : nil,
+            lastSeenSeconds: lastSeen.map { max(0, now.seconds(since: $0)) })
     }
+
+    /// What is wrong, the worst first.
+    private static func problem(of pool: PoolState, at now: LogTime) -> String? {
+        if let problem = pool.targetProblem?.text ?? pool.scaleProblem ?? pool.policyProblem { return problem }
+        if pool.target.isYielding, let foreign = pool.target.foreign { return foreign.sentence }
+        if let failed = pool.failedStarts, failed.isPersistent { return "WorkersFailing: \(failed.sentence)" }
+        if let crashes = pool.crashes, crashes.isPersistent(at: now) { return "WorkersFailing: \(crashes.sentence)" }
+        return pool.drains.problem ?? (pool.isUnserved ? unserved : nil)
+    }
+
+    private static func failing(of pool: PoolState, at now: LogTime) -> PoolView.WorkersFailingView? {
+        if let failed = pool.failedStarts { return failed.view(isTold: pool.targetProblem?.reason == TargetProblem.workersFailing) }
+        guard let crashes = pool.crashes, crashes.isRecent(at: now) else { return nil }
+        return crashes.view(at: now)
+    }
+
+    /// Nobody scales it and nobody is there, though actors wait.
+    private static let unserved =
+        "NoPolicy: actors wait, and the pool has neither policy nor workers. Apply a policy or start workers; if its name is misspelt, withdraw them and delete it"
 
     /// What the pool's pods said of their own work; nil where the policy doesn't ask them.
     private func busyReports(_ index: Int, names: some NameReading, at now: LogTime) -> PoolView.BusyReportsView? {

@@ -40,7 +40,8 @@ package struct PoolView: Codable, Hashable, Sendable {
     package var foreignReplicas: ForeignReplicasView? = nil
     /// What is paused and who said so; nil where nothing is.
     package var pause: PauseView? = nil
-    /// Workers that ended before they were ready, since one last became ready; nil where there are none.
+    /// Workers that ended before they were ready, since one last became ready; else turns that crashed and workers that were lost, since a
+    /// turn last ended well. nil where there are none.
     package var workersFailing: WorkersFailingView? = nil
     /// What its pods said of their own work; nil where the policy doesn't ask them.
     package var busyReports: BusyReportsView? = nil
@@ -168,6 +169,11 @@ package struct WorkerView: Codable, Hashable, Sendable {
     package var ageSeconds: Double
     /// What its pod said last of its own work; nil where it isn't asked.
     package var report: ReportView? = nil
+    /// Its lease; nil where it has none.
+    package var ttlSeconds: Int? = nil
+    /// How long ago it gave its last sign of life: 0 while its stream is open. nil of one without a lease, in a past state, and of one
+    /// that wasn't heard since the service started.
+    package var lastSeenSeconds: Double? = nil
 
     package struct ReportView: Codable, Hashable, Sendable {
         /// busy, idle or unknown.

@@ -50,6 +50,23 @@ extension Placement {
         self = placement
     }
 
+    /// Why a line says that its worker is gone; nil for one that says something else, or means a life before `ready`.
+    /// - Parameter source: the worker's own, whose word is no news to it.
+    static func end(in line: [UInt8], after ready: Position, unlessFrom source: String) -> String? {
+        line.withUnsafeBufferPointer { bytes in
+            var cursor = JSONCursor(bytes)
+            guard let whole = try? cursor.value(), whole.kind == .object else { return nil }
+            let event = EventBody(bytes, whole.range)
+            guard event["type"].flatMap(event.text) == EventKind.typePrefix + EventKind.workerGone.name,
+                event["source"].flatMap(event.text) != source, let seq = event["seq"].flatMap(event.integer), seq > ready
+            else { return nil }
+            guard let data = event["data"], data.kind == .object else { return "" }
+            let body = EventBody(bytes, data.range)
+            if let asOf = body["asOf"].flatMap(body.integer), asOf < ready { return nil }
+            return body["reason"].flatMap(body.text) ?? ""
+        }
+    }
+
     private static func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(PlacementFault) -> Placement? {
         var cursor = JSONCursor(bytes)
         cursor.skipSpace()

@@ -43,12 +43,15 @@ package struct ServiceWorkerLink: WorkerLink {
     }
 
     package func readPlacements(
-        of worker: String, after: Position, follow: Bool, _ take: @escaping @Sendable ([UInt8]) async -> Bool
+        of worker: String, after: Position?, follow: Bool, opened: @escaping @Sendable () async -> Void,
+        _ take: @escaping @Sendable ([UInt8]) async -> Bool
     ) async throws(WorkerLinkFault) {
-        var path = "/v1/events?kind=actor.placed&worker=\(PercentCoding.encode(worker))&after=\(after)"
+        let from = after.map { String($0) } ?? "latest"
+        var path = "/v1/events?kind=actor.placed,worker.gone&worker=\(PercentCoding.encode(worker))&after=\(from)"
         if follow { path += "&follow=true" }
         do throws(ClientError) {
             try await client.withLines(.get(path)) { lines throws(ClientError) in
+                await opened()
                 while let line = try await lines.next() { guard await take(line) else { return } }
             }
         } catch { throw WorkerLinkFault(error) }

@@ -5,8 +5,9 @@ import Synchronization
 
 // How does a worker learn of its placements?
 //
-// It follows the log from its own registration on, and from the last position it saw after every break. A stream that ends
-// or breaks is opened anew with backoff, for as long as the worker lives.
+// It follows the log from before its own registration on, so that nothing is missed, and from the last position it saw after every
+// break. What comes before the registration is acknowledged waits for that. A stream that ends or breaks is opened anew with backoff,
+// for as long as the worker lives.
 
 extension WorkerAgent {
     func followPlacements() async {
@@ -14,6 +15,10 @@ extension WorkerAgent {
         while !hasEnded, !Task.isCancelled {
             let before = ledger.lastSeq
             let problem = await readPlacements(follow: true)
+            streamWasTried()
+            if hasEnded || Task.isCancelled { return }
+            // Where the log ends by then says nothing of what was placed here meanwhile.
+            await untilRegistered()
             if hasEnded || Task.isCancelled { return }
             if ledger.lastSeq > before { delay.reset() }
             let pause = delay.next()
@@ -49,7 +54,15 @@ extension WorkerAgent {
     private func readPlacements(follow: Bool) async -> String? {
         let broken = FirstProblem()
         do throws(WorkerLinkFault) {
-            try await link.readPlacements(of: configuration.fullName, after: ledger.lastSeq, follow: follow) { line in
+            let after = isRegistered ? ledger.lastSeq : nil
+            try await link.readPlacements(
+                of: configuration.fullName, after: after, follow: follow, opened: { await self.streamWasTried() }
+            ) { line in
+                await self.untilRegistered()
+                if let reason = await self.end(in: line) {
+                    await self.lost(reason)
+                    return false
+                }
                 do throws(PlacementFault) {
                     if let placement = try Placement(line: line) { await self.accept(placement) }
                 } catch {
@@ -63,6 +76,14 @@ extension WorkerAgent {
             return error.problem
         }
         return broken.problem
+    }
+}
+
+extension WorkerAgent {
+    private func end(in line: [UInt8]) -> String? { Placement.end(in: line, after: readySeq, unlessFrom: source) }
+
+    private func lost(_ reason: String) {
+        denied("the log says that this worker is gone (\(reason)), so its actors may run elsewhere")
     }
 }
 

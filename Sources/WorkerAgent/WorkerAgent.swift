@@ -6,7 +6,7 @@ package import Logging
 //     registering ─ready acknowledged→ serving ─drain→ draining ─idle, gone acknowledged→ ended
 //          └──────────────────────────────┴──stop, or the service is lost──┴────────────→ ended
 //
-// It registers, runs what is placed on it, and says what came of it. Asked to drain it takes no more, finishes what it
+// It opens its stream of placements, registers, runs what is placed on it, and says what came of it. Asked to drain it takes no more, finishes what it
 // runs, and goes; told to stop it breaks off and says so as well as it can.
 //
 // Always: a placement runs at most once; `actor.suspended` is durable before its slot is given to another; a worker that
@@ -43,6 +43,12 @@ package actor WorkerAgent {
     private(set) var mode = Mode.serving
     var ledger: SlotLedger
     private var events: WorkerEvents
+    /// Its `worker.ready` is in the log, at this position.
+    private(set) var readySeq: Position = 0
+    var isRegistered: Bool { readySeq > 0 }
+    private var isStreamTried = false
+    private var waitingForStream: [CheckedContinuation<Void, Never>] = []
+    private var waitingForRegistration: [CheckedContinuation<Void, Never>] = []
     private var tasks: [Position: Task<Void, Never>] = [:]
     private var follower: Task<Void, Never>?
     private var drainReason: String?
@@ -78,7 +84,7 @@ package actor WorkerAgent {
         guard mode == .serving else { return }
         mode = .draining
         drainReason = reason
-        guard follower != nil else {
+        guard isRegistered else {
             // Once it is registered, `register` sees the mode.
             Task { await leaveUnregistered(reason: reason) }
             return
@@ -96,27 +102,51 @@ package actor WorkerAgent {
     /// Where the service isn't to be had, nothing was placed here that would have to be finished.
     private func leaveUnregistered(reason: String) async {
         try? await clock.sleep(configuration.limits.farewellLimit)
-        guard follower == nil, mode == .draining else { return }
+        guard !isRegistered, mode == .draining else { return }
         await stop(reason: reason)
     }
 
     // MARK: - Registering
 
+    var source: String { events.source }
+
     private func register() async {
+        follower = Task { await followPlacements() }
+        await untilStreamIsTried()
+        guard !hasEnded else { return }
         let ready = events.ready(configuration, at: clock.now())
         do throws(OutboxFault) {
             let acknowledgement = try await outbox.deliver(ready)
             guard acknowledgement.firstSeq > 0 else { throw OutboxFault(problem: "the service refused worker.ready") }
             ledger.begin(after: acknowledgement.firstSeq)
+            readySeq = acknowledgement.firstSeq
         } catch {
             lose("can't register: \(error.problem)")
             return
         }
         logger.info(
             "registered", metadata: ["worker": "\(configuration.name)", "pool": "\(configuration.pool)", "seq": "\(ledger.lastSeq)"])
-        guard !hasEnded, follower == nil else { return }
-        follower = Task { await followPlacements() }
+        for waiter in waitingForRegistration { waiter.resume() }
+        waitingForRegistration = []
+        guard !hasEnded else { return }
         if let drainReason { await finishDrain(reason: drainReason) }
+    }
+
+    /// The stream is open; or it can't be had now, and the worker isn't held up by that: it looks for its placements meanwhile.
+    func streamWasTried() {
+        isStreamTried = true
+        for waiter in waitingForStream { waiter.resume() }
+        waitingForStream = []
+    }
+
+    private func untilStreamIsTried() async {
+        guard !isStreamTried, !hasEnded else { return }
+        await withCheckedContinuation { waitingForStream.append($0) }
+    }
+
+    func untilRegistered() async {
+        guard !isRegistered, !hasEnded else { return }
+        await withCheckedContinuation { waitingForRegistration.append($0) }
     }
 
     // MARK: - Turns
@@ -271,6 +301,9 @@ package actor WorkerAgent {
     private func end(_ outcome: Outcome) {
         if case .ended = mode { return }
         mode = .ended(outcome)
+        streamWasTried()
+        for waiter in waitingForRegistration { waiter.resume() }
+        waitingForRegistration = []
         for waiter in waitingForEnd { waiter.resume(returning: outcome) }
         waitingForEnd = []
         for waiter in waitingForIdle { waiter.resume() }

@@ -13,14 +13,18 @@ package struct WorkerConfiguration: Sendable {
     package var ip: String?
     /// Sorted by key.
     package var labels: [(key: String, value: String)]
+    /// After so long without its stream or a heartbeat the service counts it as lost; 0 where somebody else watches over it.
+    package var ttlSeconds: Int
     /// How long turns may still run once the worker is asked to go.
     package var drainLimit: Duration
     package var limits: Limits
 
     package init(
         name: String, pool: String, node: String, slots: Int = 1, zone: String? = nil, sandboxClass: String? = nil, ip: String? = nil,
-        labels: [(key: String, value: String)] = [], drainLimit: Duration = .seconds(3_600), limits: Limits = Limits()
+        labels: [(key: String, value: String)] = [], ttlSeconds: Int = 0, drainLimit: Duration = .seconds(3_600),
+        limits: Limits = Limits()
     ) {
+        self.ttlSeconds = ttlSeconds
         self.name = name
         self.pool = pool
         self.node = node

@@ -8,7 +8,7 @@ import Domain
 
 struct WorkerEvents: Sendable {
     private let worker: String
-    private let source: String
+    let source: String
     private var last: Int64
 
     /// - Parameter worker: `NAMESPACE/NAME`.
@@ -25,6 +25,7 @@ struct WorkerEvents: Sendable {
             if let zone = configuration.zone { body.member("zone", zone) }
             if let sandboxClass = configuration.sandboxClass { body.member("sandboxClass", sandboxClass) }
             if let ip = configuration.ip { body.member("ip", ip) }
+            if configuration.ttlSeconds > 0 { body.member("ttlSeconds", configuration.ttlSeconds) }
             guard !configuration.labels.isEmpty else { return }
             body.key("labels")
             body.openObject()

@@ -8,11 +8,15 @@ package import Domain
 package protocol WorkerLink: Sendable {
     /// Returns once all of `events` are durable; repeats are answered like the first time.
     func send(_ events: EventBatch) async throws(WorkerLinkFault) -> Acknowledgement
-    /// Hands `take` the log's `actor.placed` lines for this worker after a position, as JSON, in order; what it has not taken
-    /// is not read. The worker is named with its namespace. With `follow` it goes on with new ones; without, it ends with the log. Returns when `take` answers false
-    /// or the service ends the answer. An empty line is a sign of life.
+    /// Hands `take` the log's `actor.placed` and `worker.gone` lines for this worker after a position, as JSON, in order; what it has not
+    /// taken is not read. The worker is named with its namespace. With `follow` it goes on with new ones; without, it ends with the log.
+    /// Returns when `take` answers false or the service ends the answer. An empty line is a sign of life.
+    /// - Parameters:
+    ///   - after: nil is where the log ends now.
+    ///   - opened: called once the service answers, before the first line.
     func readPlacements(
-        of worker: String, after: Position, follow: Bool, _ take: @escaping @Sendable ([UInt8]) async -> Bool
+        of worker: String, after: Position?, follow: Bool, opened: @escaping @Sendable () async -> Void,
+        _ take: @escaping @Sendable ([UInt8]) async -> Bool
     ) async throws(WorkerLinkFault)
 }
 

@@ -187,7 +187,7 @@ extension ActuationTests {
         let target = TargetTimeline()
         target.actuation.drain("a")
         target.begin()
-        for worker in ["b", "c"] { target.actuation.uncordon(.init(worker: WorkerIdentity(worker), isRemovalSent: false)) }
+        for worker in ["b", "c"] { target.actuation.uncordon(.init(worker: worker, isRemovalSent: false)) }
         target.respond(.failure(.fenced(current: Fence(9))))
         target.settle(passingRests: false)
         #expect(target.calls == ["drain a"])

@@ -188,8 +188,9 @@ extension ActuationsTests {
 
 @Suite struct ActuatorsTests {
     private static let calls: [(ActuatorCall.Action, ActuatorResponse)] = [
-        (.resize(to: 3), .success(true)), (.drain("a"), .success(true)), (.remove("a"), .failure(.holdsActor(worker: "a"))),
-        (.cancelDrain("a"), .success(false)),
+        (.resize(to: 3), .success(true)), (.drain(WorkerIdentity("a")), .success(true)),
+        (.remove(WorkerIdentity("a")), .failure(.holdsActor(worker: "a"))),
+        (.cancelDrain(WorkerIdentity("a")), .success(false)),
     ]
 
     private static func response(_ actuators: Actuators, _ action: ActuatorCall.Action, kind: String) async -> ActuatorResponse {

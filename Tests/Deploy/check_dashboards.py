@@ -141,19 +141,27 @@ def scrape(program):
                 service.wait()
 
 
+def send(url, kind, subject, data):
+    event = {"specversion": "1.0", "type": f"dev.greenroom.{kind}", "source": "/check", "id": f"{kind} {subject}", "subject": subject, "data": data}
+    request(f"{url}/v1/events", event)
+
+
 def watch(url):
-    """/metrics once an actor was placed, so that every series there can be is there."""
+    """/metrics once an actor was placed and a worker was lost, so that every series there can be is there."""
     deadline, sent, text = time.monotonic() + SECONDS, False, ""
     while time.monotonic() < deadline:
         try:
             if not sent:
-                event = {"specversion": "1.0", "type": "dev.greenroom.actor.requested", "source": "/check", "id": "1", "subject": "a1", "data": {"pool": "dashboards/check"}}
-                request(f"{url}/v1/events", event)
+                pool = "dashboards/check"
+                # One that is lost, before the actor comes: it would be placed there.
+                send(url, "worker.ready", "dashboards/lost", {"pool": pool, "node": "n"})
+                send(url, "worker.gone", "dashboards/lost", {"reason": "lost"})
+                send(url, "actor.requested", "dashboards/a1", {"pool": pool})
                 sent = True
             text = request(f"{url}/metrics")
         except OSError:
             pass
-        if "greenroom_wait_seconds_count" in text and "greenroom_worker_start_seconds_count" in text:
+        if "greenroom_wait_seconds_count" in text and "greenroom_worker_start_seconds_count" in text and "greenroom_workers_gone_total" in text:
             return text
         time.sleep(0.2)
     return text

@@ -116,7 +116,8 @@ import Testing
     func details() throws {
         #expect(seen(try query("\(Self.values)/odd%2Fname"))["items"][0]["value"].text == "1500m")
         #expect(seen(try query("\(Self.values)/greenroom_arrivals_per_second"))["items"][0]["window"].number == 60)
-        #expect(seen(try query("\(Self.values)/greenroom_demand"))["items"][0].keys == ["metricName", "metricLabels", "timestamp", "value"])
+        #expect(
+            seen(try query("\(Self.values)/greenroom_demand"))["items"][0].keys == ["metricName", "metricLabels", "timestamp", "value"])
     }
 
     @Test("discovery lists the metrics, those from outside too where their names can be resources")

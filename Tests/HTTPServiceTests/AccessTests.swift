@@ -228,7 +228,8 @@ struct AccessTests {
     }
 
     @Test(arguments: [
-        ("short ingest", 1, "at least 16"), ("\n0123456789abcdef", 2, "no role"), ("0123456789abcdef king", 1, "ingest, read and admin"),
+        ("short ingest", 1, "at least 16"), ("\n0123456789abcdef", 2, "no role"),
+        ("0123456789abcdef king", 1, "ingest, read, admin and worker"),
         ("0123456789abcdef ingest a b", 1, "without spaces"), ("# nothing\n", 1, "no token"),
     ])
     func aBadLineIsNamedWithoutItsToken(_ text: String, _ line: Int, _ says: String) {

@@ -192,7 +192,8 @@ struct AttackTests {
         } _: { service in
             let response = try await service.client().get("/readyz")
             #expect(
-                response.status == 503 && response.text.contains(#""name":"fine","status":"ok""#) && response.text.contains("no answer within"),
+                response.status == 503 && response.text.contains(#""name":"fine","status":"ok""#)
+                    && response.text.contains("no answer within"),
                 "\(response.text)")
         }
     }

@@ -113,7 +113,7 @@ struct ControlPlaneContractTests {
     }
 
     @Test(arguments: Kind.allCases)
-    func `a caller that goes away keeps no place, and its actor still waits`(_ kind: Kind) async throws {
+    func `a caller that goes away keeps no place, and who asks again waits`(_ kind: Kind) async throws {
         try await with(kind) { stage in
             let task = try await stage.waits("a", seconds: 600)
             task.cancel()

@@ -15,12 +15,17 @@ struct FanOutTests {
     private final class CountedLog: EventReading {
         let log = MemoryLog()
         let reads = Counter()
+        /// Times that somebody began to wait for the next event.
+        let waits = Counter()
         var lastPosition: Position { get async { log.lastPosition } }
         func read(_ query: EventPageQuery) async throws -> EventPage {
             reads.add(1)
             return try await log.read(query)
         }
-        func waitForEvents(after position: Position) async { await log.waitForEvents(after: position) }
+        func waitForEvents(after position: Position) async {
+            waits.add(1)
+            await log.waitForEvents(after: position)
+        }
 
         func write(_ ids: [String], pool: String = "default/agents") async {
             var batch = EventBatch()
@@ -69,6 +74,8 @@ struct FanOutTests {
             try await eventually("all follow") { fanOut.followerCount == 100 }
             // Each waits at the head before the first event comes: none has a reading of its own.
             try await eventually("all wait") { fanOut.waitingCount == 100 }
+            // Followers of a reader that begins after an event read that one for themselves.
+            try await eventually("the reader waits") { log.waits.value > 0 }
             // The next event comes once all wait again: a follower that lags behind reads for itself, which is right, but not this test's.
             for number in 0..<20 {
                 try await eventually("all wait again") { fanOut.waitingCount == 100 }

@@ -14,8 +14,9 @@ struct LimitTests {
         try await TestService.run {
             $0.limits.stallSeconds = 0.1
         } _: { service in
-            let response = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 1_000)
-            { parts, writer in
+            let response = try await service.client(wire).exchange(
+                "POST", "/v1/events", [("content-type", Event.structured)], length: 1_000
+            ) { parts, writer in
                 try await writer.write(.body(.init(string: "{\"specversion\":")))
                 return try await TestClient.response(&parts)
             }
@@ -51,8 +52,9 @@ struct LimitTests {
         try await TestService.run {
             $0.limits.requestSeconds = 0.3
         } _: { service in
-            let response = try await service.client(wire).exchange("POST", "/v1/events", [("content-type", Event.structured)], length: 10_000)
-            { parts, writer in
+            let response = try await service.client(wire).exchange(
+                "POST", "/v1/events", [("content-type", Event.structured)], length: 10_000
+            ) { parts, writer in
                 let dripping = Task {
                     while !Task.isCancelled {
                         try await writer.write(.body(.init(string: " ")))

@@ -48,7 +48,8 @@ package struct TestClient: Sendable {
 
     // MARK: - Whole requests
 
-    package func send(_ method: String, _ path: String, _ headers: [(String, String)] = [], body: [UInt8] = []) async throws -> TestResponse {
+    package func send(_ method: String, _ path: String, _ headers: [(String, String)] = [], body: [UInt8] = []) async throws -> TestResponse
+    {
         try await exchange(method, path, headers, length: body.isEmpty ? nil : body.count) { parts, writer in
             // A server may answer and close before it has all: its answer counts, not what couldn't be sent any more.
             if !body.isEmpty { try? await writer.write(.body(ByteBuffer(bytes: body))) }
@@ -57,7 +58,9 @@ package struct TestClient: Sendable {
         }
     }
 
-    package func get(_ path: String, _ headers: [(String, String)] = []) async throws -> TestResponse { try await send("GET", path, headers) }
+    package func get(_ path: String, _ headers: [(String, String)] = []) async throws -> TestResponse {
+        try await send("GET", path, headers)
+    }
 
     package func post(_ type: String, _ body: String, _ headers: [(String, String)] = []) async throws -> TestResponse {
         try await send("POST", "/v1/events", [("content-type", type)] + headers, body: Array(body.utf8))

@@ -17,7 +17,7 @@ import Testing
             let words = bench.log.entries.filter { $0.worker == names[0] && $0.message.hasPrefix("up") }.map(\.message)
             #expect(
                 words == [
-                    "up worker --server http://127.0.0.1:1 --pool ns/p --name \(names[0]) --slots 3 --exit-on-eof --token-file /tokens --restore-millis 9,1 -- /bin/echo hi"
+                    "up worker --server http://127.0.0.1:1 --pool ns/p --name \(names[0]) --slots 3 --exit-on-eof --ttl-seconds 0 --token-file /tokens --restore-millis 9,1 -- /bin/echo hi"
                 ])
             #expect(try await bench.workers.observe(bench.pool()) == TargetObservation(specReplicas: 2, readyReplicas: 2))
         }

@@ -97,11 +97,13 @@ final class InMemoryLink: WorkerLink {
     }
 
     func readPlacements(
-        of worker: String, after: Position, follow: Bool, _ take: @escaping @Sendable ([UInt8]) async -> Bool
+        of worker: String, after asked: Position?, follow: Bool, opened: @escaping @Sendable () async -> Void,
+        _ take: @escaping @Sendable ([UInt8]) async -> Bool
     ) async throws(WorkerLinkFault) {
         if follow, state.withLock({ $0.refusesStreams }) { throw .unavailable("no stream is free") }
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
         let id = state.withLock { state in
+            let after = asked ?? state.seq
             state.afters.append(after)
             for line in state.lines where line.seq > after { continuation.yield(Array(line.text.utf8)) }
             if !follow { continuation.finish() }
@@ -110,6 +112,7 @@ final class InMemoryLink: WorkerLink {
             return state.nextFollower
         }
         defer { _ = state.withLock { $0.followers.removeValue(forKey: id) } }
+        await opened()
         do {
             for try await line in stream { guard await take(line) else { return } }
         } catch { throw .unavailable("\(error)") }

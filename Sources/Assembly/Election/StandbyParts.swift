@@ -50,7 +50,9 @@ private struct StandbyNothing: EventAppending, EventReading, ControlPlane {
     func preview(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
     func removePolicy(_ name: String) async throws(ControlFault) { throw .unavailable(why()) }
     func pause(_ pool: String, _ pause: Pause, by: String?) async throws(ControlFault) -> DecisionView { throw .unavailable(why()) }
-    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse { throw .unavailable(why()) }
+    func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse {
+        throw .unavailable(why())
+    }
     func withdraw(_ actor: String) async throws(ControlFault) { throw .unavailable(why()) }
     func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
 }

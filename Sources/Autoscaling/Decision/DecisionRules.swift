@@ -19,8 +19,10 @@ package enum DecisionRules: Int, Hashable, Comparable, Sendable {
     /// Such a pool with a surge buffer has room for claims that came at the same moment of each round of a period before, and its buffer
     /// learns from the others.
     case recurringClaims = 5
+    /// Actors that wait for their tenant's quota ask for no worker: one more wouldn't help them.
+    case quotaIsNoDemand = 6
 
-    package static let current = recurringClaims
+    package static let current = quotaIsNoDemand
 
     package static func < (a: DecisionRules, b: DecisionRules) -> Bool { a.rawValue < b.rawValue }
 }

@@ -28,6 +28,11 @@ package struct Demand: Hashable, Sendable {
     }
     package var total: Int { resident.addingClamped(blocked) }
 
+    /// What workers are needed for: all of it, but, under rules that know of it, for those who wait for their tenant's quota.
+    package func wanted(by rules: DecisionRules) -> Int {
+        rules >= .quotaIsNoDemand ? max(resident, total.subtractingClamped(blockedQuota)) : total
+    }
+
     package subscript(reason: BlockedReason) -> Int {
         get {
             switch reason {

@@ -122,7 +122,7 @@ extension Evaluation {
     fileprivate mutating func addTrigger(
         _ index: Int, _ policy: Policy, _ observation: Observation, _ appliedAt: LogTime, _ tolerances: Tolerances
     ) {
-        let timed = Autoscaler.timedSignal(index, policy, observation, appliedAt)
+        let timed = Autoscaler.timedSignal(index, policy, observation, appliedAt, rules)
         note(timed.nextChange)
         switch timed.signal {
         case .failed(let failures):
@@ -146,7 +146,7 @@ extension Evaluation {
         values.reserveCapacity(policy.triggers.count)
         var worst: Failing?
         for index in policy.triggers.indices {
-            let timed = Autoscaler.timedSignal(index, policy, observation, appliedAt)
+            let timed = Autoscaler.timedSignal(index, policy, observation, appliedAt, rules)
             note(timed.nextChange)
             values.append(timed.signal.valueMilli.map { Double($0) / 1_000 })
             if case .failed(let failures) = timed.signal { worst = Self.worse(worst, index, failures) }
@@ -202,7 +202,7 @@ extension Evaluation {
 
     /// 21 actors in slots of 3 need 7 workers; with 2 spare, or 20 % of 7 rounded up, 9.
     fileprivate mutating func addBuffer(_ policy: Policy, _ demand: Demand) {
-        guard let buffered = policy.buffer.count(demand: demand.total, slotsPerWorker: policy.slotsPerWorker),
+        guard let buffered = policy.buffer.count(demand: demand.wanted(by: rules), slotsPerWorker: policy.slotsPerWorker),
             buffered > recommended
         else { return }
         recommended = buffered
@@ -233,7 +233,7 @@ extension Evaluation {
         guard case .surge(let quantilePPM, let windowSeconds, let min) = policy.buffer else { return }
         // What was taken within a start is what the stock lacks: the same rise and fall as of actors that keep their worker so long. What
         // was predicted teaches nothing: it has room of its own, from a start before it comes until it came.
-        demand = observation.claims?.unpredicted ?? observation.demand.total
+        demand = observation.claims?.unpredicted ?? observation.demand.wanted(by: rules)
         let slotsPerWorker = observation.claims == nil ? policy.slotsPerWorker : 1
         note(observation.claims?.nextChange)
         startMicroseconds = observation.startMicroseconds

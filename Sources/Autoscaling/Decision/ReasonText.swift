@@ -76,7 +76,16 @@ extension Reason {
             return "\(number.value.text) \(number.name)\(node)"
         }
         guard !reasons.isEmpty else { return "demand \(word("total")) = \(word("resident")) running" }
-        return "demand \(word("total")) = \(word("resident")) running + \(word("blocked")) waiting (\(reasons.joined(separator: ", ")))"
+        let all = "\(word("resident")) running + \(word("blocked")) waiting (\(reasons.joined(separator: ", ")))"
+        return "demand \(word("total")) = \(all)\(isQuotaLeftOut ? " − \(word("quota")) quota" : "")"
+    }
+
+    /// Whether those who wait for their tenant's quota are no part of the total, as later rules have it.
+    private var isQuotaLeftOut: Bool {
+        guard case .integer(let total)? = self["total"], case .integer(let resident)? = self["resident"],
+            case .integer(let blocked)? = self["blocked"], case .integer(let quota)? = self["quota"]
+        else { return false }
+        return quota > 0 && total < resident.addingClamped(blocked)
     }
 
     private func activationText(_ code: ReasonCode) -> String {

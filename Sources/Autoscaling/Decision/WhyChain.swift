@@ -69,7 +69,7 @@ extension Account {
 
     private func demandNumbers(_ demand: Demand) -> [Reason.Number] {
         [
-            Reason.Number("total", demand.total),
+            Reason.Number("total", demand.wanted(by: evaluation.rules)),
             Reason.Number("resident", demand.resident),
             Reason.Number("blocked", demand.blocked),
             Reason.Number("pool_exhausted", demand.blockedPoolExhausted),
@@ -176,7 +176,7 @@ extension Account {
     private func recommendationNumbers(_ code: ReasonCode) -> [Reason.Number] {
         switch code {
         case .warmBuffer:
-            let needed = WarmBuffer.needed(demand: observation.demand.total, slotsPerWorker: policy.slotsPerWorker)
+            let needed = WarmBuffer.needed(demand: observation.demand.wanted(by: evaluation.rules), slotsPerWorker: policy.slotsPerWorker)
             return [
                 Reason.Number("needed", needed),
                 Reason.Number("spare", evaluation.recommended - needed),
@@ -209,7 +209,7 @@ extension Account {
 
     private func surgeNumbers() -> [Reason.Number] {
         guard case .surge(let quantilePPM, let windowSeconds, _) = policy.buffer else { return [] }
-        let needed = WarmBuffer.needed(demand: observation.demand.total, slotsPerWorker: policy.slotsPerWorker)
+        let needed = WarmBuffer.needed(demand: observation.demand.wanted(by: evaluation.rules), slotsPerWorker: policy.slotsPerWorker)
         let start = observation.startMicroseconds ?? SurgeBuffer.assumedStartMicroseconds
         return [
             Reason.Number("quantile", .text(Quantity.text(Int64(quantilePPM), decimals: Quantity.microDecimals))),

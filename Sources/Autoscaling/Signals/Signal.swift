@@ -24,18 +24,22 @@ struct TimedSignal: Hashable, Sendable {
 
 extension Autoscaler {
     /// The signal of one trigger of the policy.
-    package static func signal(_ index: Int, policy: Policy, observation: Observation, memory: AutoscalerMemory) -> Signal {
-        timedSignal(index, policy, observation, memory.policyAppliedAt).signal
+    package static func signal(
+        _ index: Int, policy: Policy, observation: Observation, memory: AutoscalerMemory, rules: DecisionRules = .current
+    ) -> Signal {
+        timedSignal(index, policy, observation, memory.policyAppliedAt, rules).signal
     }
 
-    static func timedSignal(_ index: Int, _ policy: Policy, _ observation: Observation, _ policyAppliedAt: LogTime) -> TimedSignal {
+    static func timedSignal(
+        _ index: Int, _ policy: Policy, _ observation: Observation, _ policyAppliedAt: LogTime, _ rules: DecisionRules
+    ) -> TimedSignal {
         switch policy.triggers[index].source {
         case .demand:
             // What was taken is served for good: only what may still take something is demand.
             if let claims = observation.claims {
                 return TimedSignal(signal: .value(milli: milli(claims.near)), nextChange: claims.nextChange)
             }
-            return TimedSignal(signal: .value(milli: milli(observation.demand.total)))
+            return TimedSignal(signal: .value(milli: milli(observation.demand.wanted(by: rules))))
         case .observed(_, _, let staleAfterSeconds):
             let sample = index < observation.samples.count ? observation.samples[index] : nil
             return timedSignal(

@@ -71,8 +71,13 @@ private struct Phrase {
         case .actorRunning: say("worker", "on "); say("restoredFrom", "restored from "); milliseconds("restoreMillis", "in ")
         case .actorPaused, .actorSuspended: say("worker", "left "); say("snapshot", "snapshot "); bytes()
         case .actorCrashed: say("worker", "on "); say("reason")
-        case .workerReady: say("pool", "in "); say("node", "on node "); say("slots", "slots "); known.insert("uid")
-        case .workerDraining, .workerGone: say("reason"); known.insert("uid")
+        case .workerReady:
+            say("pool", "in "); say("node", "on node "); say("slots", "slots ")
+            if let seconds = event.data["ttlSeconds"].integer, seconds > 0 { words.append("lease \(seconds) s") }
+            known.formUnion(["uid", "ttlSeconds"])
+        case .workerDraining, .workerGone:
+            say("reason")
+            known.formUnion(["uid", "asOf"])
         case .workerObserved:
             reported()
             say("error"); say("from", "by ")
@@ -94,7 +99,11 @@ private struct Phrase {
         case .timerFired: say("shadow", "shadow "); say("deadline", "due ")
         case .clockStepped: stepped()
         case .positionLost: say("through", "acknowledged events are lost up to "); say("reason")
-        case .actorWithdrawn, .actorIdle, .actorDeleted, nil: break
+        case .actorWithdrawn:
+            say("reason"); say("by", "by ")
+            known.insert("request")
+        case .poolDeleted: say("by", "by ")
+        case .actorIdle, .actorDeleted, nil: break
         }
     }
 
@@ -156,8 +165,10 @@ private struct Phrase {
             known.insert("renews")
             words.append("the same as at \(seq), by rules \(event.data["rules"].plainText ?? "?") from here on")
         }
-        if event.data["policy"] == .object([]) { return words.append("taken away") }
-        if let digest = event.data["digest"].string { words.append("digest \(digest.prefix(12))") }
+        known.insert("by")
+        let author = event.data["by"].string.map { " by \($0)" } ?? ""
+        if event.data["policy"] == .object([]) { return words.append("taken away" + author) }
+        if let digest = event.data["digest"].string { words.append("digest \(digest.prefix(12))" + author) }
     }
 
     /// `pause.out false → true by ops`: what became another, or that nothing did.

@@ -56,14 +56,17 @@ struct Listing: Sendable {
         // Only where pods are asked: the other columns are a contract.
         let hasReports = workers.contains { $0.report != nil }
         let columns = ["NAMESPACE", "POOL", "POD", "STATUS", "ASSIGNED-ACTOR", "NODE", "SLOTS", "AGE"]
-        var table = Table(columns + (hasReports ? ["SAYS", "FROM"] : []) + (isWide ? ["ZONE", "IP", "UID"] : []))
+        let hasLeases = workers.contains { $0.ttlSeconds != nil }
+        var table = Table(
+            columns + (hasLeases ? ["LAST-SEEN"] : []) + (hasReports ? ["SAYS", "FROM"] : []) + (isWide ? ["ZONE", "IP", "UID"] : []))
         for worker in workers {
             let row = [
                 worker.namespace, worker.pool, worker.name, worker.status, Self.assigned(worker.actors, isWhole: isWide),
                 worker.node.isEmpty ? Self.none : worker.node, "\(worker.used)/\(worker.slots)", DurationText.age(worker.ageSeconds),
             ]
             let says = hasReports ? [worker.report?.text ?? Self.none, worker.report?.from ?? Self.none] : []
-            table.add(row + says + (isWide ? [worker.zone ?? Self.none, worker.ip ?? Self.none, worker.uid ?? Self.none] : []))
+            let seen = hasLeases ? [worker.lastSeenText] : []
+            table.add(row + seen + says + (isWide ? [worker.zone ?? Self.none, worker.ip ?? Self.none, worker.uid ?? Self.none] : []))
         }
         self.init(table, try workers.map { try JSONValue(encoding: $0) }, isOne: isOne)
     }
@@ -122,6 +125,15 @@ struct Listing: Sendable {
         if isWhole { return actors.joined(separator: ",") }
         let more = actors.count - actorsNamed
         return actors.prefix(actorsNamed).joined(separator: ",") + (more > 0 ? ",+\(more)" : "")
+    }
+}
+
+extension WorkerView {
+    /// `now`, `12s`; of one without a lease nobody knows, and it isn't waited for.
+    fileprivate var lastSeenText: String {
+        guard ttlSeconds != nil else { return "<none>" }
+        guard let lastSeenSeconds else { return "<unknown>" }
+        return lastSeenSeconds < 1 ? "now" : DurationText.age(lastSeenSeconds)
     }
 }
 

@@ -2,19 +2,23 @@ import ArgumentParser
 import Inspection
 import Output
 
-// How is a policy taken away?
+// How is a policy taken away, or a pool that nothing is in any more?
 //
-// The pool keeps its workers and its place in listings; nobody decides about its size from then on.
+// Without its policy a pool keeps its workers and its place in listings; nobody decides about its size from then on. A pool can be
+// deleted once it has neither policy nor workers, and none of its actors waits or runs. Its history stays in the log.
 
 struct DeleteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
-        abstract: "Delete policies from a running service.",
+        abstract: "Delete policies or pools from a running service.",
         discussion: """
             Examples:
               greenroom delete policy kagent/default
               greenroom delete policy default -n kagent
-            The pool's workers stay as they are. A policy that the service has under
+              greenroom delete pool kagent/defualt
+            A pool must have neither policy nor workers, and none of its actors may wait
+            or run. Its history stays in the log.
+            A policy's workers stay as they are. A policy that the service has under
             `policies` in its configuration comes back at its next start: remove that
             file too. One that is an object in a cluster comes back at once: delete
             the object with kubectl.
@@ -22,18 +26,21 @@ struct DeleteCommand: AsyncParsableCommand {
             """)
 
     enum Resource: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case policy
+        case policy, pool
 
         init?(argument: String) {
-            guard ["policy", "policies", "wpa"].contains(argument.lowercased()) else { return nil }
-            self = .policy
+            switch argument.lowercased() {
+            case "policy", "policies", "wpa": self = .policy
+            case "pool", "pools", "po": self = .pool
+            default: return nil
+            }
         }
     }
 
-    @Argument(help: "policy.")
+    @Argument(help: "policy or pool.")
     var resource: Resource
 
-    @Argument(help: ArgumentHelp("NS/NAME of the policy, or of several.", valueName: "name"))
+    @Argument(help: ArgumentHelp("NS/NAME of the policy or pool, or of several.", valueName: "name"))
     var names: [String]
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The namespace, if the name has none.", valueName: "ns"))
@@ -49,8 +56,8 @@ struct DeleteCommand: AsyncParsableCommand {
     }
 
     func delete(_ name: String, _ writer: ServiceWriter) async throws -> String {
-        let request = APIRequest(method: .delete, path: APIPath("/v1/policies", name).text)
-        _ = try await writer.send(request, about: "policy \(name)")
-        return DisplayText.printable("policy \(name) deleted")
+        let path = resource == .policy ? "/v1/policies" : "/v1/pools"
+        _ = try await writer.send(APIRequest(method: .delete, path: APIPath(path, name).text), about: "\(resource.rawValue) \(name)")
+        return DisplayText.printable("\(resource.rawValue) \(name) deleted")
     }
 }

@@ -8,11 +8,13 @@ package import Views
 // Commands end as events. They are answered once those are durable and folded.
 
 extension ControlLoop {
-    package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView {
-        try await apply(policy, idBeginning: PolicyOrigin.request)
+    package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { try await apply(policy, by: nil) }
+
+    package func apply(_ policy: Policy, by: String?) async throws(ControlFault) -> DecisionView {
+        try await apply(policy, idBeginning: PolicyOrigin.request, by: by)
     }
 
-    func apply(_ policy: Policy, idBeginning: String) async throws(ControlFault) -> DecisionView {
+    func apply(_ policy: Policy, idBeginning: String, by: String? = nil) async throws(ControlFault) -> DecisionView {
         guard targetClaims.claim(policy) else {
             throw .conflict("another policy for \(policy.target.kind) \(policy.target.name) is being applied: look at it, and ask again")
         }
@@ -21,7 +23,7 @@ extension ControlLoop {
         let seq = try await append {
             $0.append(
                 .policyApplied, source: Outputs.source, id: self.newID(idBeginning), subject: policy.pool, pool: policy.pool,
-                body: Self.body(of: policy))
+                body: Self.body(of: policy, by: by))
         }
         // Another one may have come in between and taken the name: the fold held it back then.
         try await refuseWhereNamesClash(policy)
@@ -53,15 +55,49 @@ extension ControlLoop {
         }
     }
 
-    package func removePolicy(_ name: String) async throws(ControlFault) {
-        let found = await query { core in core.state.policyKey(named: name).map { (pool: core.state.pools[$0.pool].text, shadow: $0.shadow) }
+    package func removePolicy(_ name: String) async throws(ControlFault) { try await removePolicy(name, by: nil) }
+
+    package func removePolicy(_ name: String, by: String?) async throws(ControlFault) {
+        let found = await query { core in
+            core.state.policyKey(named: name).map { (pool: core.state.pools[$0.pool].text, shadow: $0.shadow) }
         }
         guard let found else { throw .notFound(what: "policy", name: name) }
         try await append { batch in
             batch.append(
                 .policyApplied, source: Outputs.source, id: self.newID("policy"), subject: found.pool, pool: found.pool,
-                body: Self.removal(of: found.shadow))
+                body: Self.removal(of: found.shadow, by: by))
         }
+    }
+
+    package func deletePool(_ name: String, by: String?) async throws(ControlFault) {
+        let found = await query { core in
+            core.state.find(pool: name, names: core.log.names).map {
+                (obstacle: core.state.obstacleToDeleting($0), text: core.state.pools[$0].text)
+            }
+        }
+        guard let found else { throw .notFound(what: "pool", name: name) }
+        if let obstacle = found.obstacle { throw .conflict("pool \(name) can't be deleted: \(obstacle)") }
+        try await append { batch in
+            var body = JSONWriter()
+            body.openObject()
+            if let by { body.member("by", by) }
+            body.closeObject()
+            batch.append(
+                .poolDeleted, source: Outputs.source, id: self.newID("deleted"), subject: found.text, pool: found.text, body: body.bytes)
+        }
+        // Something may have come in between: the fold kept it then.
+        let stays = await query { core in
+            core.state.find(pool: name, names: core.log.names).flatMap { core.state.obstacleToDeleting($0) }
+        }
+        if let stays { throw .conflict("pool \(name) can't be deleted: \(stays)") }
+    }
+
+    package func countStream(ofWorker name: String, by step: Int) {
+        scheduler.perform { [core] in core.countStream(of: name, by: step) }
+    }
+
+    package func hear(worker name: String, uid: String?) async throws(ControlFault) -> Int {
+        try await query { core in core.hear(name, uid: uid) }.get()
     }
 
     private func refuseWhereNamesClash(_ policy: Policy) async throws(ControlFault) {
@@ -103,12 +139,15 @@ extension ControlLoop {
             throw .conflict("actor \(actor) is in pool \(home) already: ask for it there, or withdraw it first")
         }
         var response = await placementAnswer(actor)
-        if response == nil {
-            try await append {
+        var made: Position?
+        if response == nil || request.id != nil {
+            let id = request.id.map { "placement-\(actor)-\($0)" } ?? newID("request")
+            let receipt = try await appended {
                 $0.append(
-                    .actorRequested, source: Outputs.source, id: self.newID("request"), subject: request.actor, pool: request.pool,
-                    body: request.body)
+                    .actorRequested, source: Outputs.source, id: id, subject: request.actor, pool: request.pool, body: request.body)
             }
+            if receipt.duplicates > 0, let ended = await endedPlacement(of: actor, request: receipt.lastSeq) { return ended }
+            made = receipt.lastSeq
             // Where a slot was free it is reserved already, and the placement is the next commit: worth that moment.
             let (standing, isReserved) = await query { core in (core.placement(of: actor), core.isReserved(actor)) }
             if isReserved { until = max(until, scheduler.now.adding(microseconds: 1_000_000)) }
@@ -119,11 +158,17 @@ extension ControlLoop {
             response = await placementAnswer(actor)
             if !mayGoOn { break }
         }
-        guard let response else { throw .conflict("actor \(actor) was withdrawn or deleted while it waited: ask again") }
+        if Task.isCancelled, let made { await withdrawAbandoned(made, of: actor) }
+        guard let response else {
+            throw .conflict(
+                "actor \(actor) was withdrawn or deleted while it waited: ask again\(request.id == nil ? "" : ", with another id")")
+        }
         return response
     }
 
-    package func withdraw(_ actor: String) async throws(ControlFault) {
+    package func withdraw(_ actor: String) async throws(ControlFault) { try await withdraw(actor, by: nil) }
+
+    package func withdraw(_ actor: String, by: String?) async throws(ControlFault) {
         let found = await query { core in
             core.state.actors(named: actor, core.log.names).map { index in
                 let record = core.state.actors[index]
@@ -140,7 +185,12 @@ extension ControlLoop {
                 "actor \(actor) is \(one.state.statusName): only one that waits or was placed and does not run yet can be withdrawn")
         }
         try await append {
-            $0.append(.actorWithdrawn, source: Outputs.source, id: self.newID("withdrawn"), subject: one.name, isExact: true)
+            var body = JSONWriter()
+            body.openObject()
+            if let by { body.member("by", by) }
+            body.closeObject()
+            $0.append(
+                .actorWithdrawn, source: Outputs.source, id: self.newID("withdrawn"), subject: one.name, body: body.bytes, isExact: true)
         }
     }
 
@@ -149,6 +199,10 @@ extension ControlLoop {
     /// Appends, and returns the last position once it is folded.
     @discardableResult
     private func append(_ fill: @escaping @Sendable (inout EventBatch) -> Void) async throws(ControlFault) -> Position {
+        try await appended(fill).lastSeq
+    }
+
+    private func appended(_ fill: @escaping @Sendable (inout EventBatch) -> Void) async throws(ControlFault) -> AppendReceipt {
         var batch = EventBatch()
         fill(&batch)
         let receipt: AppendReceipt
@@ -160,7 +214,36 @@ extension ControlLoop {
         await withCheckedContinuation { continuation in
             scheduler.perform { [core] in core.whenFolded(receipt.lastSeq) { continuation.resume() } }
         }
-        return receipt.lastSeq
+        return receipt
+    }
+
+    /// Who asked went away, and nobody else waits for the actor: nobody would be told where it runs.
+    private func withdrawAbandoned(_ request: Position, of actor: String) async {
+        let name = await query { core -> NameID? in
+            guard !core.isStopping, let index = core.state.actor(named: actor, core.log.names) else { return nil }
+            let record = core.state.actors[index]
+            guard record.state == .waiting, record.stateSeq == request, !core.isAwaited(record.name) else { return nil }
+            return record.name
+        }
+        guard let name else { return }
+        var batch = EventBatch()
+        batch.append(
+            .actorWithdrawn, source: Outputs.source, id: "withdrawn-\(request)", subject: log.names.text(of: name),
+            body: Outputs.withdrawal(of: request, reason: "whoever asked went away"), isExact: true)
+        // If it isn't taken, the actor waits on, as after any wait.
+        log.append(batch) { _ in }
+    }
+
+    /// What came of a request that was made before and doesn't stand any more; nil where it still waits, or its turn goes on.
+    private func endedPlacement(of actor: String, request: Position) async -> PlacementResponse? {
+        let standing = await query { core -> (name: NameID, isOpen: Bool, isResident: Bool)? in
+            guard let index = core.state.actor(named: actor, core.log.names) else { return nil }
+            let record = core.state.actors[index]
+            return (record.name, record.state == .waiting && record.stateSeq == request, record.state.isResident)
+        }
+        guard let standing, !standing.isOpen else { return nil }
+        guard let placement = log.placement(of: standing.name, request: request) else { return nil }
+        return standing.isResident && placement.isLatest ? nil : placement.response
     }
 
     /// Returns when something happened to the actor, the time is up, the caller's task is cancelled, or the loop stops; false where
@@ -192,7 +275,7 @@ extension ControlLoop {
         return "\(what)-\(configuration.fence.number)-\(String(generator.next() as UInt64, radix: 36))"
     }
 
-    static func removal(of shadow: String?) -> [UInt8] {
+    static func removal(of shadow: String?, by: String? = nil) -> [UInt8] {
         var body = JSONWriter()
         body.openObject()
         if let shadow { body.member("shadow", shadow) }
@@ -200,6 +283,7 @@ extension ControlLoop {
         body.openObject()
         body.closeObject()
         body.member("digest", "")
+        if let by { body.member("by", by) }
         body.closeObject()
         return body.bytes
     }
@@ -218,7 +302,7 @@ extension ControlLoop {
     }
 
     /// - Parameter renewing: the position of the same policy under older rules.
-    static func body(of policy: Policy, renewing: Position? = nil) -> [UInt8] {
+    static func body(of policy: Policy, renewing: Position? = nil, by: String? = nil) -> [UInt8] {
         var canonical = JSONWriter(reservingBytes: 1_024)
         policy.appendCanonicalJSON(to: &canonical)
         var body = JSONWriter(reservingBytes: 1_200)
@@ -229,6 +313,7 @@ extension ControlLoop {
         body.member("digest", Digest.sha256Hex(canonical.bytes))
         body.member("rules", DecisionRules.current.rawValue)
         if let renewing { body.member("renews", renewing) }
+        if let by { body.member("by", by) }
         body.closeObject()
         return body.bytes
     }
@@ -252,6 +337,7 @@ extension PlacementRequest {
         if let template { json.member("template", template) }
         if priority != 0 { json.member("priority", priority) }
         if let expectedMillis { json.member("expectedMillis", expectedMillis) }
+        if let deadline { json.member("deadline", deadline) }
         if !selector.isEmpty {
             json.key("selector")
             json.openObject()

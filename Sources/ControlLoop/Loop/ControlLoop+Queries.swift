@@ -22,12 +22,15 @@ extension ControlLoop {
 
     package func workers(pool: String?, after: String?, limit: Int) async -> [WorkerView] {
         await query { [scheduler] core in
-            core.state.workerViews(poolNamed: pool, after: after, limit: limit, names: core.log.names, at: scheduler.now)
+            core.state.workerViews(
+                poolNamed: pool, after: after, limit: limit, names: core.log.names, at: scheduler.now, lastSeen: core.lastSeen)
         }
     }
 
     package func worker(_ name: String) async -> WorkerView? {
-        await query { [scheduler] core in core.state.workerView(named: name, names: core.log.names, at: scheduler.now) }
+        await query { [scheduler] core in
+            core.state.workerView(named: name, names: core.log.names, at: scheduler.now, lastSeen: core.lastSeen)
+        }
     }
 
     package func actors(pool: String?, status: ActorState?, after: String?, limit: Int) async -> [ActorView] {
@@ -42,7 +45,9 @@ extension ControlLoop {
     }
 
     package func workers(named name: String) async -> [WorkerView] {
-        await query { [scheduler] core in core.state.workerViews(named: name, names: core.log.names, at: scheduler.now) }
+        await query { [scheduler] core in
+            core.state.workerViews(named: name, names: core.log.names, at: scheduler.now, lastSeen: core.lastSeen)
+        }
     }
 
     package func actors(named name: String) async -> [ActorView] {

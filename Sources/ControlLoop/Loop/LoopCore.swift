@@ -58,6 +58,9 @@ final class LoopCore: @unchecked Sendable {
     /// Those who wait for a policy's decision to come back out of the log; called with nil where it didn't get in.
     private var decisionWaiters: [PolicyKey: [@Sendable (DecisionView?) -> Void]] = [:]
     private var placementWaits = PlacementWaits()
+    private var leases = WorkerLeases()
+    /// Requests whose deadline passed and whose withdrawal is on its way to the log.
+    private var withdrawing: Set<Position> = []
     /// Actors that somebody waits for and that the commit being folded is about.
     private var awaited: Set<NameID> = []
     private(set) var isStopping = false
@@ -191,6 +194,7 @@ final class LoopCore: @unchecked Sendable {
     func act() {
         isLive = true
         reservations = Reservations(held)
+        for worker in state.workers.indices where state.workers[worker].ttlSeconds > 0 { beginLease(worker, isHeard: false) }
         for index in state.pools.indices {
             if let rescale = rescale(index) { send(rescale, index) }
             // Whether the target heard of them before a restart isn't known.
@@ -225,6 +229,8 @@ final class LoopCore: @unchecked Sendable {
         guard isLive else { return wakeWaiters() }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
         reservations.note(change, held)
+        for worker in change.leased { beginLease(worker, isHeard: true) }
+        if !withdrawing.isEmpty { withdrawing = state.requestDeadlines.remaining(of: withdrawing, at: scheduler.now) }
         for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.pools { consider(pool) }
@@ -428,6 +434,8 @@ final class LoopCore: @unchecked Sendable {
         decisionWaiters = [:]
         // What the target answered may have been lost with the append.
         for worker in state.workers.indices where state.workers[worker].isChosen { reservations.setUncordon(.none, worker, held) }
+        leases.beginAnew(at: scheduler.now)
+        withdrawing = []
         reconsiderLater()
     }
 
@@ -453,6 +461,8 @@ final class LoopCore: @unchecked Sendable {
             note(planner.waits.first)
             note(drainDeadlines.first)
             note(state.forecasts.earliest(after: reservations.wakesRung))
+            note(state.requestDeadlines.earliest(except: withdrawing))
+            note(leases.first)
         }
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
@@ -478,8 +488,62 @@ final class LoopCore: @unchecked Sendable {
             outputs.endWait(until, pool: state.pools[pool], asOf: state.position)
         }
         ringWakes(now)
+        withdrawOverdue(now)
+        loseSilent(now)
         flush()
     }
+
+    /// Nobody needs a worker for them any more.
+    private func withdrawOverdue(_ now: LogTime) {
+        for due in state.requestDeadlines.reached(now, except: withdrawing, limit: Self.withdrawnAtOnce) {
+            withdrawing.insert(due.request)
+            outputs.withdraw(state.actors[due.actor].name, request: due.request, reason: "its deadline passed")
+        }
+    }
+
+    /// So many of one moment come in one commit.
+    private static let withdrawnAtOnce = 1_000
+
+    // MARK: - Leases
+
+    private func loseSilent(_ now: LogTime) {
+        for ended in leases.takeEnded(now) { outputs.lose(state.workers[ended.worker], ready: ended.ready) }
+    }
+
+    /// What the log says of a worker's lease is news: it began, begins anew, or the worker is gone.
+    private func beginLease(_ worker: Int, isHeard: Bool) {
+        let record = state.workers[worker]
+        guard !record.name.isNone, record.ttlSeconds > 0 else { return leases.end(worker) }
+        let namespace = state.namespace(ofWorker: worker)
+        let bare = QualifiedName.bare(log.names.text(of: record.name), in: namespace)
+        leases.begin(
+            worker, seconds: Int(record.ttlSeconds), ready: record.saidReadySeq, names: [bare, QualifiedName.join(namespace, bare)],
+            isHeard: isHeard, at: scheduler.now)
+    }
+
+    func countStream(of name: String, by step: Int) {
+        leases.count(streamOf: name, by: step, workers: state.workers(named: name, log.names), at: scheduler.now)
+        setAlarm()
+    }
+
+    /// A worker says that it is there: for how long that holds, or why it doesn't count.
+    func hear(_ name: String, uid: String?) -> Result<Int, ControlFault> {
+        let found = state.workers(named: name, log.names)
+        guard let worker = found.first else { return .failure(.notFound(what: "worker", name: name)) }
+        guard found.count == 1 else {
+            return .failure(.several("worker", name, found.map { state.workerName($0, seenFrom: "", log.names) }))
+        }
+        guard state.workers[worker].isSame(as: uid ?? "") else {
+            return .failure(.conflict("worker \(name) has another uid by now: the one that asks is gone, and its actors are crashed"))
+        }
+        guard let seconds = leases.hear(worker, at: scheduler.now) else {
+            return .failure(.conflict("worker \(name) has no lease: say worker.ready with ttlSeconds"))
+        }
+        setAlarm()
+        return .success(seconds)
+    }
+
+    func lastSeen(_ worker: Int) -> LogTime? { leases.lastSeen(worker, at: scheduler.now) }
 
     /// One timer for all of a pool whose wakes are near.
     private func ringWakes(_ now: LogTime) {
@@ -577,6 +641,9 @@ final class LoopCore: @unchecked Sendable {
         setAlarm()
     }
 
+    /// Somebody waits for this actor's placement.
+    func isAwaited(_ actor: NameID) -> Bool { placementWaits.waits(for: actor) }
+
     var waitingCallers: Int { waiters.count + placementWaits.count }
 
     private func wakeWaiters() {
@@ -601,6 +668,7 @@ final class LoopCore: @unchecked Sendable {
         case .workerStart(let pool, let seconds): observer.workerStarted(pool: state.pools[pool].text, seconds: seconds)
         case .claim(let pool, let launch, let seconds): observer.claimServed(pool: state.pools[pool].text, launch, seconds: seconds)
         case .workerGone(let pool, let end): observer.workerGone(pool: state.pools[pool].text, end)
+        case .actorCrashed(let pool): observer.actorCrashed(pool: state.pools[pool].text)
         }
     }
 

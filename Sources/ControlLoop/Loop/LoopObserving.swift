@@ -21,6 +21,8 @@ package protocol LoopObserving: Sendable {
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double)
     func workerStarted(pool: String, seconds: Double)
     func workerGone(pool: String, _ end: WorkerEnd)
+    /// An actor ended by itself, or with its worker.
+    func actorCrashed(pool: String)
     /// A claim has its worker; after how long, where that was seen.
     func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?)
     /// The target answered, so many seconds after the commit that the decision looked at.
@@ -31,6 +33,7 @@ package protocol LoopObserving: Sendable {
 
 extension LoopObserving {
     package func workerGone(pool: String, _ end: WorkerEnd) {}
+    package func actorCrashed(pool: String) {}
     package func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {}
     package func couldNotFold(_ position: Position, why: String) {}
 }
@@ -61,6 +64,7 @@ extension LoopObserverLink {
     }
     package func workerStarted(pool: String, seconds: Double) { next.workerStarted(pool: pool, seconds: seconds) }
     package func workerGone(pool: String, _ end: WorkerEnd) { next.workerGone(pool: pool, end) }
+    package func actorCrashed(pool: String) { next.actorCrashed(pool: pool) }
     package func actuated(pool: String, to: Int, reactionSeconds: Double) {
         next.actuated(pool: pool, to: to, reactionSeconds: reactionSeconds)
     }

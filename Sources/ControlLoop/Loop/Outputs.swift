@@ -96,6 +96,35 @@ struct Outputs {
             isExact: true)
     }
 
+    /// A worker's lease ended without a sign of life.
+    /// - Parameter ready: its last `worker.ready`; after another one this changes nothing.
+    mutating func lose(_ worker: WorkerRecord, ready: Position) {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("reason", "lost")
+        if !worker.uid.isEmpty { body.member("uid", worker.uid) }
+        body.member("asOf", ready)
+        body.closeObject()
+        batch.append(
+            .workerGone, source: Self.source, id: "lost-\(ready)", subject: names.text(of: worker.name), body: body.bytes, isExact: true)
+    }
+
+    /// A request is taken back in its actor's place.
+    mutating func withdraw(_ actor: NameID, request: Position, reason: String) {
+        batch.append(
+            .actorWithdrawn, source: Self.source, id: "withdrawn-\(request)", subject: names.text(of: actor),
+            body: Self.withdrawal(of: request, reason: reason), isExact: true)
+    }
+
+    static func withdrawal(of request: Position, reason: String) -> [UInt8] {
+        var body = JSONWriter()
+        body.openObject()
+        body.member("reason", reason)
+        body.member("request", request)
+        body.closeObject()
+        return body.bytes
+    }
+
     mutating func decide(_ decision: Decision, _ record: DecisionRecord, pool: PoolState, shadow: String?) {
         decisions.append((pool.text, shadow, decision.direction, decision.limitingReason?.code ?? decision.why.last?.code ?? ""))
         batch.append(

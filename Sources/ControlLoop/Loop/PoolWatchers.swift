@@ -7,7 +7,7 @@ package import Views
 // Watchers by pool, for `PoolWatching`. They are called on the loop's scheduler, in the fold of the commit that changed the pool.
 
 extension ControlLoop: PoolWatching {
-    package func poolNames() async -> [String] { await query { $0.state.pools.map(\.text) } }
+    package func poolNames() async -> [String] { await query { $0.state.pools.lazy.filter { !$0.isDeleted }.map(\.text) } }
 
     package func summary(of pool: String) async -> PoolSummary? {
         await query { core in core.state.find(pool: pool, names: core.log.names).map { core.state.pools[$0].summary } }

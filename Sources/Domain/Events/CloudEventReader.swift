@@ -258,12 +258,22 @@ package struct CloudEventReader {
     {
         if let value, value.kind != .null {
             event.subject = try storeString("subject", value, bytes, limit: nameLimit)
+            if event.kind.subject == .pool { event.subject = inFull(event.subject) }
         } else if event.kind.subject == .pool, !event.pool.isEmpty {
             event.subject = event.pool
         } else {
             throw fault("subject", "missing: \(event.kind.name) is about \(article(event.kind.subject)); its name goes there")
         }
     }
+
+    /// A pool is NAMESPACE/NAME; without a namespace it is in `default`. A log that is made again keeps what it had.
+    private mutating func inFull(_ pool: ByteRange) -> ByteRange {
+        guard !isImport, !batch.bytes[pool.lower..<pool.upper].contains(QualifiedName.slash) else { return pool }
+        let name = Array(batch.bytes[pool.lower..<pool.upper])
+        return batch.store(Self.defaultNamespace + name)
+    }
+
+    private static let defaultNamespace = Array("\(QualifiedName.defaultNamespace)/".utf8)
 
     private mutating func storeExtensions(
         _ extensions: [(key: JSONCursor.Value, value: JSONCursor.Value)], _ bytes: UnsafeBufferPointer<UInt8>, _ event: inout DraftEvent
@@ -424,7 +434,7 @@ package struct CloudEventReader {
             return
         }
         if shape.carriesPool, field.name == "pool" {
-            event.pool = try storeString("data.pool", value, bytes, limit: EventLimits.nameBytes)
+            event.pool = inFull(try storeString("data.pool", value, bytes, limit: EventLimits.nameBytes))
         } else if shape.carriesWorker, field.name == "worker" {
             event.worker = try storeString("data.worker", value, bytes, limit: nameLimit)
         } else {

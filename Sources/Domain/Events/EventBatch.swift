@@ -27,6 +27,8 @@ package enum EventLimits {
     package static let snapshotBytes: Int64 = 1 << 53
     /// Milliseconds of a turn or a restore: a year.
     package static let millis: Int64 = 31_536_000_000
+    /// How long a worker may be silent, at most: a day.
+    package static let leaseSeconds: Int64 = 86_400
 }
 
 package struct DraftEvent: Hashable, Sendable {

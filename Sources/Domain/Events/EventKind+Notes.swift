@@ -76,7 +76,7 @@ extension EventKind {
                 fields: [
                     Self.pool,
                     FieldNote("priority", "Higher goes first, for all tenants of the pool; default 0"),
-                    FieldNote("deadline", "By when it needs the worker. Kept and shown; nothing follows from it"),
+                    FieldNote("deadline", "By when it needs the worker. If it still waits then, Greenroom withdraws it (actor.withdrawn)"),
                     FieldNote("selector", "Labels that the worker must have"),
                     FieldNote("reason", "Kept and shown"),
                     FieldNote("template", "As in actor.created"),
@@ -91,9 +91,15 @@ extension EventKind {
                     its request. It changes nothing once the actor runs
                     """,
                 subject: "session-1",
-                example: #"{"version":3}"#,
+                example: #"{"reason":"its deadline passed","by":"ops","request":41,"version":3}"#,
                 fields: [
-                    Self.version
+                    FieldNote(
+                        "reason", "Shown in histories. Greenroom withdraws a request whose deadline passed, or whose caller went away"),
+                    FieldNote("by", "The token's name, if somebody withdrew it over the API"),
+                    FieldNote(
+                        "request", "The actor.requested that is meant: this changes nothing once it is placed, or another waits",
+                        unit: "position"),
+                    Self.version,
                 ],
                 more: [Self.corrects])
         case .actorPlaced:
@@ -220,7 +226,7 @@ extension EventKind {
                 subject: "w-1",
                 example: #"""
                     {"pool":"team/chat","node":"n-1","slots":4,"labels":{"gpu":"l4"},"zone":"z-1","sandboxClass":"gvisor",\#
-                    "ip":"10.0.0.7","reason":"uncordoned","uid":"5f0c"}
+                    "ip":"10.0.0.7","reason":"uncordoned","uid":"5f0c","ttlSeconds":60}
                     """#,
                 fields: [
                     Self.pool,
@@ -232,6 +238,12 @@ extension EventKind {
                     FieldNote("ip", "Where its actors are reached; POST /v1/placements answers it"),
                     FieldNote("reason", "Kept and shown"),
                     Self.uid,
+                    FieldNote(
+                        "ttlSeconds",
+                        """
+                        Its lease: after so long without a sign of life it is gone (worker.gone, reason lost). Signs are its open \
+                        stream of placements, PUT /v1/workers/NS/NAME/heartbeat, and worker.ready. 0, and what says nothing before: no lease
+                        """, unit: "seconds"),
                 ])
         case .workerDraining:
             Notes(
@@ -248,10 +260,11 @@ extension EventKind {
                 when: "A worker ended, or is lost",
                 effect: "It is removed. Actors that were on it are crashed, and may be requested again",
                 subject: "w-1",
-                example: #"{"reason":"drained","uid":"5f0c"}"#,
+                example: #"{"reason":"lost","uid":"5f0c","asOf":41}"#,
                 fields: [
-                    FieldNote("reason", "Shown in histories"),
+                    FieldNote("reason", "Shown in histories; lost if its lease ended without a sign of life"),
                     Self.uid,
+                    FieldNote("asOf", "Its worker.ready that is meant: after a later one this changes nothing", unit: "position"),
                 ])
         case .workerObserved:
             Notes(
@@ -341,7 +354,7 @@ extension EventKind {
                 subject: "team/chat",
                 example: #"""
                     {"pool":"team/chat","policy":{"apiVersion":"greenroom.dev/v1"},"digest":"ee2a494e","shadow":"chat-calm",\#
-                    "rules":3,"renews":12}
+                    "rules":3,"renews":12,"by":"ops"}
                     """#,
                 fields: [
                     Self.pool,
@@ -350,6 +363,7 @@ extension EventKind {
                     FieldNote("shadow", "The shadow whose policy it is"),
                     FieldNote("rules", "Version of the rules by which decisions are made"),
                     FieldNote("renews", "The policy.applied that it repeats under newer rules", unit: "position"),
+                    FieldNote("by", "The token's name, if somebody applied or deleted it over the API"),
                 ])
         case .scaleDecided:
             Notes(
@@ -466,6 +480,16 @@ extension EventKind {
                     FieldNote("hold", "Exactly so many", unit: "workers"),
                     FieldNote("by", "The token's name"),
                     FieldNote("was", "The pause before"),
+                ])
+        case .poolDeleted:
+            Notes(
+                when: "Someone deleted a pool that has neither policy, workers nor waiting actors",
+                effect: "It isn't listed any more. Its history stays in the log, and the next event of the pool makes it again",
+                subject: "team/chat",
+                example: #"{"pool":"team/chat","by":"ops"}"#,
+                fields: [
+                    Self.pool,
+                    FieldNote("by", "The token's name"),
                 ])
         case .positionLost:
             Notes(

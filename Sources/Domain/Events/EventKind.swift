@@ -32,6 +32,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case poolPaused = 26
     case positionLost = 27
     case workerObserved = 28
+    case poolDeleted = 29
 
     package static let typePrefix = "dev.greenroom."
 
@@ -138,7 +139,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
                 "actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time),
                 may("selector", .stringMap), may("reason", .text), may("template", .name),
                 may("expectedMillis", .count, upTo: EventLimits.millis))
-        case .actorWithdrawn: actor("actor.withdrawn")
+        case .actorWithdrawn: actor("actor.withdrawn", may("reason", .text), may("by", .text), may("request", .count))
         case .actorPlaced:
             actor(
                 "actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number),
@@ -158,9 +159,9 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
             other(
                 "worker.ready", .worker, pool: true, need("pool", .name), need("node", .name),
                 may("slots", .count, upTo: EventLimits.slots), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name),
-                mayHandOn("ip"), may("reason", .text), may("uid", .name))
+                mayHandOn("ip"), may("reason", .text), may("uid", .name), may("ttlSeconds", .count, upTo: EventLimits.leaseSeconds))
         case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name))
-        case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name))
+        case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name), may("asOf", .count))
         case .workerObserved:
             other(
                 "worker.observed", .worker, ours: true, need("state", .name), need("busy", .count, upTo: EventLimits.slots),
@@ -178,7 +179,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .policyApplied:
             other(
                 "policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text),
-                may("shadow", .name), may("rules", .count), may("renews", .count))
+                may("shadow", .name), may("rules", .count), may("renews", .count), may("by", .text))
         case .scaleDecided:
             other(
                 "scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count),
@@ -202,6 +203,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
             other(
                 "prefetch.suggested", .node, ours: true, pool: true, need("pool", .name), need("node", .name), need("actor", .name),
                 need("snapshot", .text), need("reason", .text), may("bytes", .count), may("request", .count), may("wakeAt", .time))
+        case .poolDeleted: other("pool.deleted", .pool, ours: true, pool: true, need("pool", .name), may("by", .text))
         case .clockStepped: other("clock.stepped", .service, ours: true, need("microseconds", .integer))
         case .positionLost: other("position.lost", .service, ours: true, may("through", .count), may("reason", .text))
         }

@@ -15,14 +15,29 @@ package struct AppendReceipt: Hashable, Sendable {
     package var positions: [Position]
     /// Indices in the batch of events whose names fit several actors or workers: they are in the log and change nothing.
     package var ambiguous: [Int]
+    /// Indices in the batch of repeats that say something else than the event that had their (source, id) first: what they say is lost.
+    package var conflicts: [Int]
+    /// Indices in the batch of actors' events in a pool that nothing in the log named before: its name may be misspelt.
+    package var inNewPools: [Int] = []
+    /// Where those lie that were first, if `positions` doesn't say it.
+    package var conflictSeqs: [Position] = []
 
-    package init(accepted: Int, duplicates: Int, positions: [Position], ambiguous: [Int] = []) {
+    package init(accepted: Int, duplicates: Int, positions: [Position], ambiguous: [Int] = [], conflicts: [Int] = []) {
+        self.conflicts = conflicts
         self.accepted = accepted
         self.duplicates = duplicates
         firstSeq = positions.min() ?? 0
         lastSeq = positions.max() ?? 0
         self.positions = positions
         self.ambiguous = ambiguous
+    }
+
+    /// The conflicts with the positions of those that were first. Of a stream of lines there are no other positions.
+    package var conflictPositions: [(index: Int, seq: Position)] {
+        conflicts.enumerated().compactMap { k, index in
+            if k < conflictSeqs.count { return (index, conflictSeqs[k]) }
+            return positions.indices.contains(index) ? (index, positions[index]) : nil
+        }
     }
 }
 

@@ -40,7 +40,8 @@ final class CommitEngine {
         store = try DedupeStore(db)
         stager = CommitStager(
             names: catalog.names, subjects: subjects, dedupe: dedupe, store: store, hashKey: Self.hashKey(catalog.logID),
-            isInFile: { seq, source, id, bytes in try rows.isAt(seq, source, id, bytes) })
+            isInFile: { seq, source, id, bytes in try rows.isAt(seq, source, id, bytes) },
+            isSameInFile: { seq, check, names in try rows.isSame(seq, as: check, names) })
     }
 
     /// Each log hashes ids in its own way.

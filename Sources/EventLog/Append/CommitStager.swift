@@ -30,10 +30,13 @@ struct CommitStager {
     let store: DedupeStore
     let hashKey: UInt64
     let isInFile: IsSame
+    /// Whether the event at a position says what a repeat of its id says.
+    typealias SaysTheSame = (_ seq: Position, RepeatCheck, NameTable) throws -> Bool
+    let isSameInFile: SaysTheSame
 
     func stage(_ requests: [AppendRequest], after head: Head, at: LogTime) throws -> StagedCommit {
         let (drafts, bytes) = Self.merge(requests)
-        var written = Written(after: bytes.count)
+        var written = Written(after: bytes.count, knownNames: names.countWithNew)
         var commit = StagedCommit(batch: CommittedBatch(at: at, events: [], bytes: bytes), firstSeq: head.seq + 1)
         commit.batch.events.reserveCapacity(drafts.count)
         commit.ids.reserveCapacity(drafts.count)
@@ -44,7 +47,9 @@ struct CommitStager {
             return try assign(drafts, identified, bytes, &commit, &written)
         }
         if !written.bytes.isEmpty { commit.batch.bytes.append(contentsOf: written.bytes) }
-        commit.receipts = Self.receipts(requests, positions, after: head.seq, ambiguous: written.ambiguous)
+        commit.receipts = Self.receipts(
+            requests, positions, after: head.seq, ambiguous: written.ambiguous, conflicting: written.conflicting, newPools: written.newPools
+        )
         return commit
     }
 
@@ -111,6 +116,9 @@ struct CommitStager {
                 let mayBeThere = start < nextCandidate || dedupe.mayBeInTable(identified.hashes[k])
                 if mayBeThere, let earlier = try earlierPosition(of: k, identified, candidates[start..<nextCandidate], bytes, commit) {
                     positions.append(earlier)
+                    if try isConflict(drafts[k], identified.sources[k], with: earlier, bytes, table, commit, written) {
+                        written.conflicting.insert(k)
+                    }
                 } else {
                     dedupe.add(identified.hashes[k])
                     positions.append(
@@ -134,6 +142,22 @@ struct CommitStager {
         }
     }
 
+    /// Whether a repeat says something else than the event at `seq`. What the loop concludes twice is one event, whichever came first.
+    @inline(never)
+    private func isConflict(
+        _ draft: DraftEvent, _ source: NameID, with seq: Position, _ bytes: UnsafeBufferPointer<UInt8>, _ names: NameTable,
+        _ commit: StagedCommit, _ written: Written
+    ) throws -> Bool {
+        guard draft.names == .sent, source != written.ownSource || source.isNone else { return false }
+        let check = RepeatCheck(draft: draft, bytes: bytes)
+        guard seq >= commit.firstSeq else { return try !isSameInFile(seq, check, names) }
+        let first = commit.batch.events[Int(seq - commit.firstSeq)]
+        return !check.isSame(
+            as: .init(
+                kind: Int64(first.kind.rawValue), pool: first.pool, subject: first.subject, worker: first.worker,
+                body: UnsafeBufferPointer(rebasing: bytes[first.body.lower..<first.body.upper])), names)
+    }
+
     private struct Memos {
         var subject = NameMemo()
         var pool = NameMemo()
@@ -146,9 +170,19 @@ struct CommitStager {
         let start: Int
         var bytes: [UInt8] = []
         var ambiguous: Set<Position> = []
+        /// Of the drafts, by their place: repeats that say something else.
+        var conflicting: Set<Int> = []
         var ownSource = NameID.none
 
-        init(after start: Int) { self.start = start }
+        /// Names beyond so many came with this commit.
+        let knownNames: Int
+        /// Actors' events whose pool nothing in the log named before.
+        var newPools: Set<Position> = []
+
+        init(after start: Int, knownNames: Int) {
+            self.start = start
+            self.knownNames = knownNames
+        }
     }
 
     @inline(__always)
@@ -171,6 +205,7 @@ struct CommitStager {
             source: source, id: draft.id, time: draft.time, body: draft.body, extensions: draft.extensions, previous: previous,
             isOurs: source == written.ownSource && !source.isNone)
         if named.isAmbiguous { written.ambiguous.insert(seq) }
+        if !ownPool.isNone, Int(ownPool.rawValue) > written.knownNames, role == .actor { written.newPools.insert(seq) }
         let host = subjects.pool(of: named.worker)
         if named.isAmbiguous || (host != event.pool && !host.isNone && draft.names != .stored) {
             remark(&event, named, host, bytes, table, &written)
@@ -252,21 +287,28 @@ struct CommitStager {
 
     /// Each request's share of the positions. A position is new where it lies behind the head and wasn't given before.
     private static func receipts(
-        _ requests: [AppendRequest], _ positions: [Position], after head: Position, ambiguous: Set<Position>
+        _ requests: [AppendRequest], _ positions: [Position], after head: Position, ambiguous: Set<Position>, conflicting: Set<Int>,
+        newPools: Set<Position>
     ) -> [AppendReceipt] {
         var start = 0
         var highest = head
         return requests.map { request in
             let own = Array(positions[start..<(start + request.events)])
+            let conflicts = conflicting.isEmpty ? [] : own.indices.filter { conflicting.contains(start + $0) }
             start += request.events
             var accepted = 0
             var warned: [Int] = []
+            var inNewPools: [Int] = []
             for (index, position) in own.enumerated() where position > highest {
                 accepted += 1
                 highest = position
                 if !ambiguous.isEmpty, ambiguous.contains(position) { warned.append(index) }
+                if !newPools.isEmpty, newPools.contains(position) { inNewPools.append(index) }
             }
-            return AppendReceipt(accepted: accepted, duplicates: own.count - accepted, positions: own, ambiguous: warned)
+            var receipt = AppendReceipt(
+                accepted: accepted, duplicates: own.count - accepted, positions: own, ambiguous: warned, conflicts: conflicts)
+            receipt.inNewPools = inNewPools
+            return receipt
         }
     }
 }

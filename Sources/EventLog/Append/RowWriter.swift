@@ -17,6 +17,7 @@ struct RowWriter {
     private let putCommit: RawStatement
     private let putMark: RawStatement
     private let getIdentity: RawStatement
+    private let getContent: RawStatement
 
     private static let columns: Int32 = 11
     private static let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -34,6 +35,7 @@ struct RowWriter {
         putCommit = try RawStatement(db, "INSERT INTO commits VALUES (?, ?, ?, ?, ?)")
         putMark = try RawStatement(db, "INSERT OR IGNORE INTO superseded VALUES (?)")
         getIdentity = try RawStatement(db, "SELECT source, id FROM events WHERE seq = ?")
+        getContent = try RawStatement(db, "SELECT kind, pool, subject, worker, body FROM events WHERE seq = ?")
     }
 
     func write(name id: NameID, _ text: UnsafeBufferPointer<UInt8>) throws {
@@ -121,5 +123,16 @@ struct RowWriter {
         guard getIdentity.integer(0) == Int64(source.rawValue) else { return false }
         let (stored, text) = getIdentity.storedID(1)
         return stored.equals(id, text, bytes)
+    }
+
+    /// Whether the event at `seq` says what `draft` says.
+    func isSame(_ seq: Position, as check: RepeatCheck, _ names: NameTable) throws -> Bool {
+        getContent.bind(1, seq)
+        guard try getContent.step() else { return true }
+        defer { getContent.reset() }
+        func name(_ column: Int32) -> NameID { NameID(UInt32(truncatingIfNeeded: getContent.integer(column))) }
+        let first = RepeatCheck.First(
+            kind: getContent.integer(0), pool: name(1), subject: name(2), worker: name(3), body: getContent.bytes(4))
+        return check.isSame(as: first, names)
     }
 }

@@ -53,7 +53,8 @@ final class DedupeFilter: Sendable {
 
     /// Asks for many at once: `answers[k]` becomes 0 where hash k isn't in the run. Without a branch that waits for memory, the
     /// processor looks up a dozen at a time.
-    func query(_ hashes: UnsafeBufferPointer<UInt64>, _ patterns: UnsafeBufferPointer<UInt64>, _ answers: UnsafeMutableBufferPointer<UInt8>) {
+    func query(_ hashes: UnsafeBufferPointer<UInt64>, _ patterns: UnsafeBufferPointer<UInt64>, _ answers: UnsafeMutableBufferPointer<UInt8>)
+    {
         for k in 0..<hashes.count { answers[k] = UInt8(truncatingIfNeeded: has(hashes[k], patterns[k])) }
     }
 

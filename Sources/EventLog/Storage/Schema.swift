@@ -14,6 +14,7 @@ enum Schema {
         ("004_clock_and_losses", PackageResources._04_clock_and_losses_sql),
         ("005_pool_paused", PackageResources._05_pool_paused_sql),
         ("006_worker_observed", PackageResources._06_worker_observed_sql),
+        ("007_pool_deleted", PackageResources._07_pool_deleted_sql),
     ]
 
     static var migrator: DatabaseMigrator {

@@ -45,7 +45,8 @@ final class ReviewCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
 
     /// What is remembered, or what `ask` says, which is then remembered.
-    func value(_ key: Key, _ query: @escaping @Sendable () async -> Result<Value, AccessReviewFault>) async throws(AccessReviewFault) -> Value
+    func value(_ key: Key, _ query: @escaping @Sendable () async -> Result<Value, AccessReviewFault>) async throws(AccessReviewFault)
+        -> Value
     {
         if let value = remembered(key) { return value }
         let task = state.withLock { state in

@@ -31,7 +31,8 @@ struct MetricsAPI: Sendable {
     }
 
     private func response(
-        _ request: Result<APIRequest, StatusResponse>, _ fields: HTTPFields, _ verdict: AccessControl.Verdict, _ action: AccessControl.Action
+        _ request: Result<APIRequest, StatusResponse>, _ fields: HTTPFields, _ verdict: AccessControl.Verdict,
+        _ action: AccessControl.Action
     ) async -> Response {
         if let response = refusal(verdict, action) { return response }
         guard case .success(.values) = request else { return response(request, fields, MetricSnapshot()) }
@@ -94,7 +95,8 @@ struct MetricsAPI: Sendable {
 
     private static let notAcceptable = StatusResponse(.notAcceptable, "only the following media types are accepted: application/json")
 
-    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot) throws(StatusResponse)
+    private func values(_ metric: String, in namespace: String, _ selector: LabelSelector, _ snapshot: MetricSnapshot)
+        throws(StatusResponse)
         -> Response
     {
         guard let selected = snapshot.series(metric, in: namespace, selectedBy: selector) else {

@@ -18,7 +18,8 @@ struct Authorizer: Sendable {
     }
 
     /// Answers who asks; nil where nobody has a name, or none is needed.
-    func admit(_ header: String?, for role: Role?, memory: inout Memory) throws(Problem) -> Principal? {
+    /// - Parameter workersToo: whether the role `worker` does as well.
+    func admit(_ header: String?, for role: Role?, workersToo: Bool = false, memory: inout Memory) throws(Problem) -> Principal? {
         guard let tokens, let role else { return nil }
         guard let header else {
             throw Problem(
@@ -26,8 +27,9 @@ struct Authorizer: Sendable {
                 field: "authorization")
         }
         let principal = try identify(header, tokens, &memory)
-        guard principal.roles.contains(role) else {
-            throw Problem(.forbidden, "the token of \(principal.name) has the role \(principal.roles.names); this needs \(role.rawValue)")
+        guard principal.roles.allow(role, workersToo: workersToo) else {
+            let needed = role.rawValue + (workersToo ? " or worker" : "")
+            throw Problem(.forbidden, "the token of \(principal.name) has the role \(principal.roles.names); this needs \(needed)")
         }
         return principal
     }

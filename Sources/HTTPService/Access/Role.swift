@@ -1,3 +1,5 @@
+import Domain
+
 // What may a token do?
 //
 // Roles don't include one another: a token that reads and writes says so. No name of a token and no token ever reaches an
@@ -10,12 +12,16 @@ enum Role: String, Hashable, Sendable, CaseIterable {
     case read
     /// Policies and pauses.
     case admin
+    /// What a worker needs and nothing else: to say what becomes of it and of its actors, and to follow the placements of a worker that it
+    /// names.
+    case worker
 
     var bit: UInt8 {
         switch self {
         case .ingest: 1
         case .read: 2
         case .admin: 4
+        case .worker: 8
         }
     }
 }
@@ -26,7 +32,30 @@ struct RoleSet: Hashable, Sendable {
     init(_ roles: Role...) { for role in roles { insert(role) } }
 
     mutating func insert(_ role: Role) { bits |= role.bit }
+    /// `role`, or for what workers may do too the role `worker`.
+    func allow(_ role: Role, workersToo: Bool) -> Bool { contains(role) || (workersToo && contains(.worker)) }
     func contains(_ role: Role) -> Bool { bits & role.bit != 0 }
     var isEmpty: Bool { bits == 0 }
     var names: String { Role.allCases.filter(contains).map(\.rawValue).joined(separator: ", ") }
+}
+
+/// What a token with the role `worker` may send and read.
+enum WorkerRights {
+    static let reported: Set<EventKind> = [
+        .workerReady, .workerDraining, .workerGone, .actorRunning, .actorIdle, .actorPaused, .actorSuspended, .actorCrashed,
+        .snapshotCached, .snapshotEvicted,
+    ]
+    static let followed: Set<EventKind> = [.actorPlaced, .workerReady, .workerDraining, .workerGone]
+
+    /// - Throws: for the first event that isn't a worker's to report.
+    static func check(_ batch: EventBatch) throws(Problem) {
+        for (index, event) in batch.events.enumerated() where !reported.contains(event.kind) {
+            throw Problem(
+                .forbidden,
+                "the token has the role worker, which may not send \(event.kind.name): it may send \(names(reported)); this needs ingest",
+                index: index, field: "type")
+        }
+    }
+
+    static func names(_ kinds: Set<EventKind>) -> String { kinds.map(\.name).sorted().joined(separator: ", ") }
 }

@@ -70,11 +70,14 @@ struct TokenTable: Sendable {
             )
         }
         guard token.count <= tokenBytesMost else { throw Fault(line: line, problem: "the token has more than \(tokenBytesMost) bytes") }
-        guard let named = words.first else { throw Fault(line: line, problem: "no role after the token: give ingest, read or admin") }
+        guard let named = words.first else {
+            throw Fault(line: line, problem: "no role after the token: give ingest, read, admin or worker")
+        }
         var roles = RoleSet()
         for word in named.split(separator: ",") {
             guard let role = Role(rawValue: String(word)) else {
-                throw Fault(line: line, problem: "the second word names no roles: write `\(form)`; the roles are ingest, read and admin")
+                throw Fault(
+                    line: line, problem: "the second word names no roles: write `\(form)`; the roles are ingest, read, admin and worker")
             }
             roles.insert(role)
         }

@@ -26,19 +26,46 @@ enum Acknowledgement {
             }
             bytes.writeInteger(UInt8(ascii: "]"))
         }
-        if !receipt.ambiguous.isEmpty { writeWarnings(receipt.ambiguous, &bytes) }
+        if !receipt.conflicts.isEmpty {
+            bytes.writeStaticString(",\"conflicts\":")
+            bytes.writeBytes(conflicts(receipt))
+        }
+        if !receipt.ambiguous.isEmpty || !receipt.inNewPools.isEmpty { writeWarnings(receipt, &bytes) }
         bytes.writeInteger(UInt8(ascii: "}"))
     }
 
-    /// What a producer should know of events that are in the log.
-    private static func writeWarnings(_ ambiguous: [Int], _ bytes: inout ByteBuffer) {
+    /// `[{"index":1,"seq":41}]`: which events, and where the ones lie that had their source and id first.
+    static func conflicts(_ receipt: AppendReceipt) -> [UInt8] {
         var json = JSONWriter()
         json.openArray()
-        for index in ambiguous {
+        for conflict in receipt.conflictPositions {
+            json.openObject()
+            json.member("index", conflict.index)
+            json.member("seq", conflict.seq)
+            json.closeObject()
+        }
+        json.closeArray()
+        return json.bytes
+    }
+
+    /// What a producer should know of events that are in the log.
+    private static func writeWarnings(_ receipt: AppendReceipt, _ bytes: inout ByteBuffer) {
+        var json = JSONWriter()
+        json.openArray()
+        func warn(_ index: Int, _ detail: String) {
             json.openObject()
             json.member("index", index)
-            json.member("detail", "its subject or worker is a name of several namespaces, so it changes nothing: send NAMESPACE/NAME")
+            json.member("detail", detail)
             json.closeObject()
+        }
+        for index in receipt.ambiguous {
+            warn(index, "its subject or worker is a name of several namespaces, so it changes nothing: send NAMESPACE/NAME")
+        }
+        for index in receipt.inNewPools {
+            warn(
+                index,
+                "nothing in the log named its pool before: it has no policy and no workers. If the name is misspelt, withdraw the actor and delete the pool"
+            )
         }
         json.closeArray()
         bytes.writeStaticString(",\"warnings\":")

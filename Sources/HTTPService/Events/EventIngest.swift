@@ -13,8 +13,11 @@ final class EventIngest: RequestHandling {
     private let mode: IngestMode
     private let attributes: [(name: String, value: String)]
     private let intake: EventIntake
+    /// The token may send what a worker reports, and nothing else.
+    private let checksKinds: Bool
 
-    init(_ mode: IngestMode, attributes: [(name: String, value: String)] = [], intake: EventIntake) {
+    init(_ mode: IngestMode, attributes: [(name: String, value: String)] = [], intake: EventIntake, checksKinds: Bool = false) {
+        self.checksKinds = checksKinds
         self.mode = mode
         self.attributes = attributes
         self.intake = intake
@@ -24,6 +27,9 @@ final class EventIngest: RequestHandling {
         var reader = CloudEventReader()
         if let fault = read(body ?? ByteBuffer(), with: &reader) { return exchange.reject(Problem(fault).response) }
         let batch = reader.takeBatch()
+        if checksKinds {
+            do throws(Problem) { try WorkerRights.check(batch) } catch { return exchange.reject(error.response) }
+        }
         guard !batch.isEmpty else { return intake.acknowledge(AppendReceipt(accepted: 0, duplicates: 0, positions: []), exchange) }
         if !intake.append(batch, bytes: body?.readableBytes ?? 0, for: exchange) { exchange.reject(intake.tooManyWaiting().response) }
     }

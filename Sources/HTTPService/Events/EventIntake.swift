@@ -96,8 +96,12 @@ final class EventIntake {
 
     // MARK: - Answers
 
-    func acknowledge(_ receipt: AppendReceipt, _ exchange: Exchange) {
+    /// - Parameter isAllConflicts: nothing of what was sent is in the log.
+    func acknowledge(_ receipt: AppendReceipt, _ exchange: Exchange, isAllConflicts: Bool? = nil) {
         guard exchange.isUnanswered else { return }
+        if !receipt.conflicts.isEmpty, isAllConflicts ?? (receipt.conflicts.count == receipt.accepted + receipt.duplicates) {
+            return exchange.reject(Problem(allConflicts: receipt).response)
+        }
         var bytes = exchange.allocator.buffer(capacity: 80 + receipt.positions.count * 12)
         Acknowledgement.write(receipt, to: &bytes)
         var fields = acknowledgementFields

@@ -18,6 +18,8 @@ struct LineIngest {
     private var events = 0
     private var lines = 0
 
+    /// Repeats that say something else, also those that the totals don't name.
+    private var conflictCount = 0
     /// Without `positions`, which are as many as the stream has events.
     private var totals = AppendReceipt(accepted: 0, duplicates: 0, positions: [])
     private var problem: Problem?
@@ -51,6 +53,14 @@ struct LineIngest {
         let before = totals.accepted + totals.duplicates
         let room = max(0, Self.warningsLimit - totals.ambiguous.count)
         totals.ambiguous += receipt.ambiguous.prefix(room).map { before + $0 }
+        let roomForPools = max(0, Self.warningsLimit - totals.inNewPools.count)
+        totals.inNewPools += receipt.inNewPools.prefix(roomForPools).map { before + $0 }
+        let left = max(0, Self.warningsLimit - totals.conflicts.count)
+        for conflict in receipt.conflictPositions.prefix(left) {
+            totals.conflicts.append(before + conflict.index)
+            totals.conflictSeqs.append(conflict.seq)
+        }
+        conflictCount += receipt.conflicts.count
         totals.accepted += receipt.accepted
         totals.duplicates += receipt.duplicates
         guard receipt.accepted + receipt.duplicates > 0 else { return }
@@ -95,6 +105,9 @@ struct LineIngest {
     }
 
     /// With no chunk at the log: the totals, once the stream has ended well.
+    /// Nothing of the stream is in the log as it was sent.
+    var isAllConflicts: Bool { conflictCount > 0 && conflictCount == totals.accepted + totals.duplicates }
+
     var finalTotals: AppendReceipt? { hasEnded && problem == nil && reader.batch.isEmpty ? totals : nil }
 
     // MARK: - Lines

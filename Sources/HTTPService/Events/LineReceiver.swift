@@ -16,10 +16,13 @@ final class LineReceiver: BodyReceiving {
     private let acknowledgesChunks: Bool
     private let intake: EventIntake
     private let limits: ServerLimits
+    /// The token may send what a worker reports, and nothing else.
+    private let checksKinds: Bool
     private var awaitsLog = false
     private var isDone = false
 
-    init(limits: ServerLimits, acknowledgesChunks: Bool, intake: EventIntake) {
+    init(limits: ServerLimits, acknowledgesChunks: Bool, intake: EventIntake, checksKinds: Bool = false) {
+        self.checksKinds = checksKinds
         lines = LineIngest(limits: limits)
         self.limits = limits
         self.acknowledgesChunks = acknowledgesChunks
@@ -67,13 +70,22 @@ final class LineReceiver: BodyReceiving {
         guard !isDone else { return }
         if !awaitsLog, let chunk = lines.takeChunk() {
             awaitsLog = true
-            if !intake.append(chunk.batch, bytes: chunk.bytes, for: exchange, lines: self) {
+            if let problem = refusal(of: chunk.batch) {
+                awaitsLog = false
+                lines.fail(problem)
+            } else if !intake.append(chunk.batch, bytes: chunk.bytes, for: exchange, lines: self) {
                 awaitsLog = false
                 lines.fail(intake.tooManyWaiting())
             }
         }
         if lines.mustPause || !takesAcknowledgements(exchange) { exchange.pauseReading() } else { exchange.resumeReading() }
         if !awaitsLog { answerIfDone(exchange) }
+    }
+
+    private func refusal(of batch: EventBatch) -> Problem? {
+        guard checksKinds else { return nil }
+        do throws(Problem) { try WorkerRights.check(batch) } catch { return error }
+        return nil
     }
 
     /// A client that gets an acknowledgement of each chunk and doesn't read it can send no more.
@@ -91,7 +103,9 @@ final class LineReceiver: BodyReceiving {
         }
         guard let totals = lines.finalTotals else { return }
         isDone = true
-        if exchange.isUnanswered, !acknowledgesChunks { return intake.acknowledge(totals, exchange) }
+        if exchange.isUnanswered, !acknowledgesChunks {
+            return intake.acknowledge(totals, exchange, isAllConflicts: lines.isAllConflicts)
+        }
         open(exchange)
         exchange.endAnswer()
     }

@@ -3,9 +3,11 @@
 extension OpenAPIDocument {
     static let events = """
         "/v1/events":{
-        "post":{"operationId":"appendEvents","x-role":"ingest","summary":"Appends events",
+        "post":{"operationId":"appendEvents","x-role":"ingest","x-workers":true,"summary":"Appends events",
         "description":"All events of a request are appended or none, and it is answered once they are durable. An event with a source and id that the log has is \
-        not appended again: the answer names its first position. A stream of lines is appended in chunks as it arrives; a bad line ends it, and the problem says how \
+        not appended again: the answer names its first position, and under conflicts those that say something else than the first one did; if \
+        all of a request do, it is 409. With the role worker alone a request may have worker.ready, worker.draining, worker.gone, actor.running, actor.idle, actor.paused, \
+        actor.suspended, actor.crashed, snapshot.cached and snapshot.evicted. A stream of lines is appended in chunks as it arrives; a bad line ends it, and the problem says how \
         many events before it are durable.",
         "requestBody":{"required":true,"content":{
         "application/cloudevents-batch+json":{"schema":{"type":"array","maxItems":10000,"items":{"$ref":"#/components/schemas/CloudEvent"}}},
@@ -17,11 +19,12 @@ extension OpenAPIDocument {
         "200":{"description":"Durable","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Acknowledgement"}},
         "application/x-ndjson":{"schema":{"type":"string","description":"One acknowledgement for each chunk, for a stream of lines sent with this Accept"}}}},
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},"403":{"$ref":"#/components/responses/Problem"},
-        "408":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"},
+        "408":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"},"413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"},
         "429":{"$ref":"#/components/responses/Busy"},"503":{"$ref":"#/components/responses/Busy"}}},
-        "get":{"operationId":"readEvents","x-role":"read","summary":"Reads or follows events",
+        "get":{"operationId":"readEvents","x-role":"read","x-workers":true,"summary":"Reads or follows events",
         "description":"One event a line, each with seq and at; with Accept: text/event-stream as server-sent events whose id is seq. follow goes on with new events \
-        and says something at least every 15 s: an empty line, or a comment.",
+        and says something at least every 15 s: an empty line, or a comment. With worker and kind=actor.placed it is a worker's own stream: its lease doesn't end while \
+        it is open. With the role worker alone give worker, and kind with some of actor.placed, worker.ready, worker.draining, worker.gone.",
         "parameters":[
         {"name":"after","in":"query","description":"Only events after this position; latest for new events only","schema":{"type":"string","default":"0"}},
         {"$ref":"#/components/parameters/Pool"},
@@ -43,9 +46,12 @@ extension OpenAPIDocument {
         "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must have"},
         "waitSeconds":{"type":"number","minimum":0,"maximum":600,"default":0,"description":"How long to wait for a worker"},
         "wait":{"type":"number","minimum":0,"maximum":600,"deprecated":true,"description":"Older name of waitSeconds, which overrides it"},
-        "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0}}}}}},
+        "priority":{"type":"integer","default":0},"expectedMillis":{"type":"integer","minimum":0},
+        "deadline":{"type":"string","format":"date-time","description":"By when the worker is needed: if the actor still waits then, it is withdrawn"},
+        "id":{"type":"string","maxLength":256,"description":"The caller's name for this request, one for each turn of an actor: sent again, it begins no second turn and is answered with what came of the first"}}}}}},
         "responses":{
-        "200":{"description":"Placed","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Placement"}}}},
+        "200":{"description":"Placed; or, of an id that was sent before, the placement whose turn is over","content":{"application/json":{"schema":{
+        "anyOf":[{"$ref":"#/components/schemas/Placement"},{"$ref":"#/components/schemas/EndedPlacement"}]}}}},
         "202":{"description":"Still waiting","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Waiting"}}}},
         "400":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"},
         "503":{"$ref":"#/components/responses/Busy"}}}},

@@ -155,6 +155,20 @@ extension Problem {
         self.init(.invalidEvent, fault.field.map { "\($0): \(fault.problem)" } ?? fault.problem, index: fault.index, field: fault.field)
     }
 
+    /// Every event of a request has the source and id of an earlier one, and says something else.
+    init(allConflicts receipt: AppendReceipt) {
+        let first = receipt.conflictPositions.first
+        self.init(
+            .conflict,
+            "the log has an event with this source and id at position \(first?.seq ?? 0), and it says something else: an event of its own needs an id of its own",
+            index: first?.index, field: "id")
+        members = [
+            Member(name: "accepted", json: Array(String(receipt.accepted).utf8)),
+            Member(name: "duplicates", json: Array(String(receipt.duplicates).utf8)),
+            Member(name: "conflicts", json: Acknowledgement.conflicts(receipt)),
+        ]
+    }
+
     init(_ error: AppendError, retryAfterSeconds: Int) {
         switch error {
         case .invalid(let index, _): self.init(.invalidEvent, error.sentence, index: index)

@@ -14,6 +14,8 @@ struct RoutedRequest: Sendable {
     var body: [UInt8]
     /// The name of the token it came with; nil where the server asks for none.
     var principal: String?
+    /// It came in by the role `worker` alone.
+    var isOfWorker = false
 
     var parts: ServiceParts { shared.parts }
     var limits: ServerLimits { shared.limits }

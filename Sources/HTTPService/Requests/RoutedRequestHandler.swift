@@ -11,12 +11,12 @@ final class RoutedRequestHandler: RequestHandling {
     private let shared: ServiceShared
     private let route: Route
     private let head: HTTPRequest
-    /// The name of the token it came with.
-    private let principal: String?
+    /// Whose token it came with.
+    private let principal: Principal?
     private let work: @Sendable (RoutedRequest) async throws -> Response
 
     init(
-        shared: ServiceShared, route: Route, head: HTTPRequest, principal: String?,
+        shared: ServiceShared, route: Route, head: HTTPRequest, principal: Principal?,
         work: @escaping @Sendable (RoutedRequest) async throws -> Response
     ) {
         self.shared = shared
@@ -36,7 +36,9 @@ final class RoutedRequestHandler: RequestHandling {
         let path = try route.pathParameters(of: target)
         let limit = try enterLimit(query, exchange)
         let bytes = body.map { Array($0.readableBytesView) } ?? []
-        let request = RoutedRequest(shared: shared, head: head, path: path, query: query, body: bytes, principal: principal)
+        let isOfWorker = principal.map { principal in route.role.map { !principal.roles.contains($0) } ?? false } ?? false
+        let request = RoutedRequest(
+            shared: shared, head: head, path: path, query: query, body: bytes, principal: principal?.name, isOfWorker: isOfWorker)
         let work = work
         exchange.run(under: limit, waits: limit.waits(in: shared), priority: route.isHealth ? .high : nil) { try await work(request) }
     }

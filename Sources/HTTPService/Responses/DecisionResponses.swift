@@ -10,7 +10,7 @@ enum DecisionResponses {
     @Sendable static func list(_ request: RoutedRequest) async throws -> Response {
         let limit = try request.pageLimit()
         let after = try request.query.integer("after", in: 0...(.max)) ?? 0
-        let wanted = EventPageQuery(after: after, limit: limit + 1, pool: request.query.text("pool"), kinds: [.scaleDecided])
+        let wanted = EventPageQuery(after: after, limit: limit + 1, pool: request.query.pool(), kinds: [.scaleDecided])
         var scan = await EventScan(request.parts.log, wanted)
         var json = JSONWriter(reservingBytes: 4_096)
         json.openObject()

@@ -14,15 +14,33 @@ enum EventResponses {
         let follows = try request.query.flag("follow")
         let last = await request.parts.log.lastPosition
         let asked = try EventPageQuery(request, last: last)
+        if request.isOfWorker { try checkWorker(asked) }
+        // A worker that asks for its placements is there.
+        let worker = asked.kinds.contains(.actorPlaced) ? asked.worker : nil
+        let plane = request.parts.plane
+        if let worker, !follows { _ = try? await plane.hear(worker: worker, uid: nil) }
         let streaming = Response.Streaming(heartbeat: follows ? format.heartbeat : nil) { writer in
             var stream = EventStream(
                 log: request.parts.log, followers: request.shared.followers, query: asked, format: format,
                 partEvents: request.limits.readEvents)
-            if follows { try await stream.follow(to: writer) } else { try await stream.list(to: writer, until: last) }
+            guard follows else { return try await stream.list(to: writer, until: last) }
+            if let worker { plane.countStream(ofWorker: worker, by: 1) }
+            defer { if let worker { plane.countStream(ofWorker: worker, by: -1) } }
+            try await stream.follow(to: writer)
         }
         var response = Response(contentType: format.contentType, .stream(streaming))
         response.fields[.cacheControl] = "no-store"
         return response
+    }
+
+    private static func checkWorker(_ asked: EventPageQuery) throws(Problem) {
+        guard asked.worker != nil, !asked.kinds.isEmpty, asked.kinds.isSubset(of: WorkerRights.followed) else {
+            throw Problem(
+                .forbidden,
+                "the token has the role worker, which reads what concerns one worker: give worker=NAMESPACE/NAME, and kind= with some of "
+                    + "\(WorkerRights.names(WorkerRights.followed)); anything else needs read",
+                field: asked.worker == nil ? "worker" : "kind")
+        }
     }
 
     enum Format: Sendable {
@@ -151,7 +169,7 @@ extension EventPageQuery {
         }
         let limit: Int64? = try query.integer("limit", in: 1...(follows ? .max : Int64(request.limits.pageItemsMost)))
         self.init(
-            after: after, limit: limit.map { Int($0) } ?? (follows ? .max : request.limits.pageItems), pool: query.text("pool"),
+            after: after, limit: limit.map { Int($0) } ?? (follows ? .max : request.limits.pageItems), pool: query.pool(),
             subject: query.text("subject"), worker: query.text("worker"), kinds: try Self.kinds(query.text("kind")))
     }
 

@@ -16,7 +16,8 @@ enum PageResponses {
             let path =
                 route.method == .get && !route.template.contains("{")
                 ? "<a href=\"\(route.template)\">\(route.template)</a>" : route.template
-            return "<tr><td>\(route.method.rawValue)</td><td>\(path)</td><td>\(route.role?.rawValue ?? "")</td></tr>"
+            return
+                "<tr><td>\(route.method.rawValue)</td><td>\(path)</td><td>\(route.role?.rawValue ?? "")\(route.allowsWorkers ? ", worker" : "")</td></tr>"
         }
         return """
             <!doctype html><html lang="en"><meta charset="utf-8"><title>Greenroom</title>

@@ -10,12 +10,18 @@ import HTTPTransport
 enum PlacementResponses {
     @Sendable static func place(_ request: RoutedRequest) async throws -> Response {
         let object = try RequestObject(
-            request.body, known: ["actor", "pool", "template", "selector", "waitSeconds", "wait", "priority", "expectedMillis"])
+            request.body,
+            known: ["actor", "pool", "template", "selector", "waitSeconds", "wait", "priority", "expectedMillis", "deadline", "id"])
         let wanted = PlacementRequest(
-            actor: try object.requiredText("actor"), pool: try object.requiredText("pool"), template: try object.text("template"),
+            actor: try object.requiredText("actor"), pool: QualifiedName.pool(try object.requiredText("pool")),
+            template: try object.text("template"),
             selector: try object.stringMap("selector").map { Trigger.Label(key: $0.key, value: $0.value) },
             priority: try object.integer("priority", in: Int64.min...Int64.max) ?? 0,
-            expectedMillis: try object.integer("expectedMillis", in: 0...EventLimits.millis))
+            expectedMillis: try object.integer("expectedMillis", in: 0...EventLimits.millis), deadline: try object.time("deadline"),
+            id: try object.text("id"))
+        if let id = wanted.id, id.utf8.count > PlacementRequest.idBytes {
+            throw Problem(.invalidRequest, "id has more than \(PlacementRequest.idBytes) bytes", field: "id")
+        }
         let most = min(request.limits.placementWaitSeconds, PlacementRequest.longestWaitSeconds)
         // `wait` is its older name.
         let wait = try object.seconds("waitSeconds", upTo: most) ?? object.seconds("wait", upTo: most) ?? 0
@@ -28,7 +34,7 @@ enum PlacementResponses {
 
     @Sendable static func withdraw(_ request: RoutedRequest) async throws -> Response {
         do throws(ControlFault) {
-            try await request.parts.plane.withdraw(request.fullName("actor"))
+            try await request.parts.plane.withdraw(request.fullName("actor"), by: request.principal)
             return .nothing
         } catch {
             throw Problem(error)
@@ -49,11 +55,26 @@ enum PlacementResponses {
                 json.member("waited", waitedSeconds)
                 json.member("seq", seq)
             }
+        case .ended(let worker, let tier, let waitedSeconds, let seq):
+            .object { json in
+                json.member("worker", worker)
+                json.member("tier", tier.name)
+                json.member("waitedSeconds", waitedSeconds)
+                json.member("seq", seq)
+                json.member("ended", true)
+            }
         case .waiting(let position, let reason, let detail):
             .object(status: .accepted) { json in
                 json.member("position", position)
                 json.member("reason", reason.name)
                 json.member("detail", detail)
+                guard reason == .noEligiblePool else { return }
+                json.key("warnings")
+                json.openArray()
+                json.openObject()
+                json.member("detail", detail)
+                json.closeObject()
+                json.closeArray()
             }
         }
     }

@@ -25,7 +25,9 @@ enum PolicyResponses {
         let isDryRun = try request.query.flag("dryRun")
         let policy = try policy(request)
         do throws(ControlFault) {
-            let decision = isDryRun ? try await request.parts.plane.preview(policy) : try await request.parts.plane.apply(policy)
+            let decision =
+                isDryRun
+                ? try await request.parts.plane.preview(policy) : try await request.parts.plane.apply(policy, by: request.principal)
             return try encoded(decision)
         } catch {
             throw Problem(error)
@@ -34,7 +36,17 @@ enum PolicyResponses {
 
     @Sendable static func remove(_ request: RoutedRequest) async throws -> Response {
         do throws(ControlFault) {
-            try await request.parts.plane.removePolicy(request.poolName)
+            try await request.parts.plane.removePolicy(request.poolName, by: request.principal)
+            return .nothing
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// A pool that nothing is in any more, such as one whose name was misspelt.
+    @Sendable static func removePool(_ request: RoutedRequest) async throws -> Response {
+        do throws(ControlFault) {
+            try await request.parts.plane.deletePool(request.poolName, by: request.principal)
             return .nothing
         } catch {
             throw Problem(error)

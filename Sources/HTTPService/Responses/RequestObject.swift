@@ -86,6 +86,14 @@ struct RequestObject {
         return Double(milli) / 1_000
     }
 
+    func time(_ name: String) throws(Problem) -> LogTime? {
+        guard let text = try text(name) else { return nil }
+        guard let time = LogTime(rfc3339: text), time > .zero else {
+            throw Problem(.invalidRequest, "\(name) must be a time such as 2026-11-30T21:00:00Z", field: name)
+        }
+        return time
+    }
+
     func flag(_ name: String) throws(Problem) -> Bool? {
         guard let value = value(name) else { return nil }
         guard value.kind == .bool else { throw Problem(.invalidRequest, "\(name) must be true or false", field: name) }

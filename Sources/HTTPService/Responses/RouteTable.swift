@@ -12,10 +12,10 @@ enum RouteTable {
     }()
 
     private static let events = [
-        Route(.post, "/v1/events", role: .ingest, .ingest),
+        Route(.post, "/v1/events", role: .ingest, workers: true, .ingest),
         Route(
-            .get, "/v1/events", role: .read, query: ["after", "pool", "subject", "worker", "kind", "limit", "follow"], limit: .events,
-            .respond(EventResponses.list)),
+            .get, "/v1/events", role: .read, workers: true, query: ["after", "pool", "subject", "worker", "kind", "limit", "follow"],
+            limit: .events, .respond(EventResponses.list)),
     ]
 
     private static let placements = [
@@ -29,12 +29,16 @@ enum RouteTable {
         Route(.get, "/v1/pools/{namespace}/{name}", role: .read, query: ["at"], .respond(StateResponses.pool)),
         Route(.get, "/v1/workers", role: .read, query: ["at", "pool", "after", "limit"], .respond(StateResponses.workers)),
         Route(.get, "/v1/workers/{name}", role: .read, query: ["at", "namespace", "pool"], .respond(StateResponses.worker)),
-        Route(.get, "/v1/workers/{namespace}/{name}", role: .read, query: ["at"], .respond(StateResponses.worker)),
+        Route(.get, "/v1/workers/{namespace}/{name}", role: .read, workers: true, query: ["at"], .respond(StateResponses.worker)),
+        Route(
+            .put, "/v1/workers/{namespace}/{name}/heartbeat", role: .ingest, workers: true, query: ["uid"],
+            .respond(StateResponses.heartbeat)),
         Route(.get, "/v1/actors", role: .read, query: ["at", "pool", "status", "after", "limit"], .respond(StateResponses.actors)),
         Route(.get, "/v1/actors/{id}", role: .read, query: ["at", "namespace", "pool"], .respond(StateResponses.actor)),
-        Route(.get, "/v1/actors/{id}/history", role: .read, query: ["after", "limit", "namespace", "pool"], .respond(HistoryResponses.actor)),
+        Route(
+            .get, "/v1/actors/{id}/history", role: .read, query: ["after", "limit", "namespace", "pool"], .respond(HistoryResponses.actor)),
         Route(.get, "/v1/actors/{id}/placement", role: .read, query: ["at", "namespace", "pool"], .respond(StateResponses.placement)),
-        Route(.get, "/v1/actors/{namespace}/{id}", role: .read, query: ["at"], .respond(StateResponses.actor)),
+        Route(.get, "/v1/actors/{namespace}/{id}", role: .read, workers: true, query: ["at"], .respond(StateResponses.actor)),
         Route(.get, "/v1/actors/{namespace}/{id}/history", role: .read, query: ["after", "limit"], .respond(HistoryResponses.actor)),
         Route(.get, "/v1/actors/{namespace}/{id}/placement", role: .read, query: ["at"], .respond(StateResponses.placement)),
         Route(.get, "/v1/decisions", role: .read, query: ["pool", "after", "limit"], .respond(DecisionResponses.list)),
@@ -46,6 +50,7 @@ enum RouteTable {
         Route(.get, "/v1/policies/{namespace}/{name}", role: .read, .respond(PolicyResponses.one)),
         Route(.put, "/v1/policies/{namespace}/{name}", role: .admin, query: ["dryRun"], .respond(PolicyResponses.put)),
         Route(.delete, "/v1/policies/{namespace}/{name}", role: .admin, .respond(PolicyResponses.remove)),
+        Route(.delete, "/v1/pools/{namespace}/{name}", role: .admin, .respond(PolicyResponses.removePool)),
         Route(.put, "/v1/pools/{namespace}/{name}/pause", role: .admin, .respond(PolicyResponses.pause)),
     ]
 

@@ -27,10 +27,19 @@ enum StateResponses {
     @Sendable static func workers(_ request: RoutedRequest) async throws -> Response {
         let limit = try request.pageLimit()
         let query = request.query
-        let found = await (try plane(request)).workers(pool: query.text("pool"), after: query.text("after"), limit: limit + 1)
+        let found = await (try plane(request)).workers(pool: query.pool(), after: query.text("after"), limit: limit + 1)
         // A name says where to go on, unless the next one has the same.
         let last = found.count > limit ? found[limit - 1].name == found[limit].name : false
         return try page(found, limit) { last ? $0.fullName : $0.name }
+    }
+
+    /// A worker says that it is there.
+    @Sendable static func heartbeat(_ request: RoutedRequest) async throws -> Response {
+        let seconds: Int
+        do throws(ControlFault) {
+            seconds = try await request.parts.plane.hear(worker: request.fullName("name"), uid: request.query.text("uid"))
+        } catch { throw Problem(error) }
+        return .object { $0.member("ttlSeconds", seconds) }
     }
 
     @Sendable static func worker(_ request: RoutedRequest) async throws -> Response {
@@ -44,7 +53,7 @@ enum StateResponses {
         let query = request.query
         let status = try state(query.text("status"))
         let plane = try await plane(request)
-        let found = await plane.actors(pool: query.text("pool"), status: status, after: query.text("after"), limit: limit + 1)
+        let found = await plane.actors(pool: query.pool(), status: status, after: query.text("after"), limit: limit + 1)
         // An id says where to go on, unless another has it too.
         let isShared = found.count > limit ? await plane.actors(named: found[limit - 1].id).count > 1 : false
         return try page(found, limit) { isShared ? $0.fullName : $0.id }

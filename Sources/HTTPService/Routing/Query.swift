@@ -32,6 +32,9 @@ struct Query: Hashable, Sendable {
     /// The text of a parameter; nil where it is missing or empty.
     func text(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
 
+    /// A pool, in full: without a namespace it is in `default`.
+    func pool(_ name: String = "pool") -> String? { text(name).map { QualifiedName.pool($0) } }
+
     func integer(_ name: String, in range: ClosedRange<Int64>) throws(Problem) -> Int64? {
         guard let text = text(name) else { return nil }
         guard let value = Int64(text), range.contains(value) else {

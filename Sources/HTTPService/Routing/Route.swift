@@ -24,6 +24,8 @@ struct Route: Sendable {
     var template: String
     /// nil needs no token.
     var role: Role?
+    /// Whether the role `worker` does as well.
+    var allowsWorkers: Bool
     /// The query parameters it knows.
     var parameters: [String]
     var limit: Limit
@@ -41,12 +43,13 @@ struct Route: Sendable {
     var isOperational: Bool { isMetrics || (role == nil && template != "/") }
 
     init(
-        _ method: HTTPRequest.Method, _ template: String, role: Role?, query parameters: [String] = [], limit: Limit = .requests,
-        _ work: Work
+        _ method: HTTPRequest.Method, _ template: String, role: Role?, workers allowsWorkers: Bool = false, query parameters: [String] = [],
+        limit: Limit = .requests, _ work: Work
     ) {
         self.method = method
         self.template = template
         self.role = role
+        self.allowsWorkers = allowsWorkers
         self.parameters = parameters
         self.limit = limit
         self.work = work

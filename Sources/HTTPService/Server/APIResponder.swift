@@ -63,9 +63,9 @@ final class APIResponder: Responder {
                 field: "content-encoding")
         }
         switch route.work {
-        case .ingest: return try admitEvents(head, facts)
+        case .ingest: return try admitEvents(head, facts, checksKinds: principal.map { !$0.roles.contains(.ingest) } ?? false)
         case .respond(let work):
-            return .whole(RoutedRequestHandler(shared: shared, route: route, head: head, principal: principal?.name, work: work))
+            return .whole(RoutedRequestHandler(shared: shared, route: route, head: head, principal: principal, work: work))
         case .now(let response): return .whole(immediate[route.index] ?? ImmediateHandler(response))
         }
     }
@@ -75,17 +75,21 @@ final class APIResponder: Responder {
         guard let memory = exchange.memory as? ConnectionMemory else { preconditionFailure("a connection this responder never met") }
         if let trust = shared.localTrust, route.role != nil { try trust.admit(facts, to: route, known: &memory.trustedAuthority) }
         if route.isMetrics, shared.openMetrics { return nil }
-        return try shared.authorizer.admit(facts.authorization, for: route.role, memory: &memory.authorization)
+        return try shared.authorizer.admit(
+            facts.authorization, for: route.role, workersToo: route.allowsWorkers, memory: &memory.authorization)
     }
 
-    private func admitEvents(_ head: HTTPRequest, _ facts: HeadFacts) throws(Problem) -> Admission {
+    /// - Parameter checksKinds: it may send what a worker reports, and nothing else.
+    private func admitEvents(_ head: HTTPRequest, _ facts: HeadFacts, checksKinds: Bool) throws(Problem) -> Admission {
         switch try IngestMode(contentType: facts.contentType, hasBinaryHeaders: BinaryAttributes.areIn(head.headerFields)) {
-        case .event: return .whole(event)
-        case .batch: return .whole(batch)
-        case .binary: return .whole(EventIngest(.binary, attributes: try BinaryAttributes.from(head.headerFields), intake: intake))
+        case .event: return .whole(checksKinds ? EventIngest(.event, intake: intake, checksKinds: true) : event)
+        case .batch: return .whole(checksKinds ? EventIngest(.batch, intake: intake, checksKinds: true) : batch)
+        case .binary:
+            let attributes = try BinaryAttributes.from(head.headerFields)
+            return .whole(EventIngest(.binary, attributes: attributes, intake: intake, checksKinds: checksKinds))
         case .lines:
             let acknowledgesChunks = MediaType.accepts(facts.accept, "application/x-ndjson")
-            return .parts(LineReceiver(limits: limits, acknowledgesChunks: acknowledgesChunks, intake: intake))
+            return .parts(LineReceiver(limits: limits, acknowledgesChunks: acknowledgesChunks, intake: intake, checksKinds: checksKinds))
         }
     }
 

@@ -294,7 +294,8 @@ package final class Exchange: ChannelDuplexHandler {
     /// - Parameter waits: whether the work waits for something that may never come. It is then cancelled when the server stops, or when the
     ///   client closes its side.
     package func run(
-        under limit: SharedLimit, waits: Bool = false, priority: TaskPriority? = nil, _ work: @escaping @Sendable () async throws -> Response
+        under limit: SharedLimit, waits: Bool = false, priority: TaskPriority? = nil,
+        _ work: @escaping @Sendable () async throws -> Response
     ) {
         let running = RunningResponse(exchange: self, limit: limit, waits: waits)
         self.running = running

@@ -101,7 +101,7 @@ package final class TransportServer: Sendable {
     private static func bind(
         _ listener: Listener, _ shared: TransportShared, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopHandle]
     ) async throws -> any Channel {
-        let bootstrap = ServerBootstrap(group: group)
+        var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -112,6 +112,12 @@ package final class TransportServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try accept(channel, tls: listener.tls, shared, loops) }
             }
+        #if os(Linux)
+            // A peer whose machine is gone acknowledges nothing. Without a bound what is written to it counts as sent for a quarter of
+            // an hour, and a dead worker as one that listens.
+            let millis = Int(min(shared.limits.writeStallSeconds, 86_400) * 1_000)
+            bootstrap = bootstrap.childChannelOption(.tcpOption(unacknowledgedTimeout), value: millis)
+        #endif
         do {
             return try await bootstrap.bind(host: listener.host, port: listener.port).get()
         } catch let error as IOError {
@@ -120,6 +126,9 @@ package final class TransportServer: Sendable {
             throw BindFault(address: listener.address, problem: "\(error)")
         }
     }
+
+    /// Linux' `TCP_USER_TIMEOUT`.
+    private static let unacknowledgedTimeout = NIOBSDSocket.Option(rawValue: 18)
 
     private struct TooManyConnections: Error {}
 

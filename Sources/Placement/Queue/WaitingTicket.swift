@@ -16,10 +16,12 @@ package struct WaitingTicket: Hashable, Sendable, Comparable {
     package var selector: [LabelPair]
     /// Whose quota it counts against; a name in the table of labels.
     package var tenant: NameID
+    /// By when it needs a worker; zero where it waits as long as it takes.
+    package var deadline: LogTime
 
     package init(
         actor: Int, seq: Position, requestedAt: LogTime, priority: Int64 = 0, expectedMillis: Int64 = 0, selector: [LabelPair] = [],
-        tenant: NameID = .none
+        tenant: NameID = .none, deadline: LogTime = .zero
     ) {
         self.actor = actor
         self.seq = seq
@@ -28,6 +30,7 @@ package struct WaitingTicket: Hashable, Sendable, Comparable {
         self.expectedMillis = expectedMillis
         self.selector = selector
         self.tenant = tenant
+        self.deadline = deadline
     }
 
     package static func < (a: WaitingTicket, b: WaitingTicket) -> Bool { a.turn < b.turn }

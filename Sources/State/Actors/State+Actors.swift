@@ -37,6 +37,8 @@ package struct ActorFields {
     package internal(set) var launch: ClaimLaunch?
     package internal(set) var reason: String?
     package internal(set) var startMillis: Int64?
+    /// By when the actor needs a worker.
+    package internal(set) var deadline = LogTime.zero
     /// False where the body is damaged: then none of it counts.
     package private(set) var isWhole = true
 
@@ -54,6 +56,9 @@ package struct ActorFields {
                 if key == "template" { template = body.text(value) }
                 if key == "launch" { launch = body.text(value).flatMap { ClaimLaunch(rawValue: $0) } }
                 if key == "reason" { why = value }
+                if key == "deadline" { deadline = body.text(value).flatMap { LogTime(rfc3339: $0) } ?? .zero }
+            case .actorWithdrawn: if key == "request" { request = body.integer(value) }
+            case .actorCrashed: if key == "reason" { reason = body.text(value) }
             case .actorCreated:
                 if key == "template" { template = body.text(value) }
                 if key == "tenant" { tenant = body.text(value) }
@@ -112,6 +117,8 @@ extension State {
             return false
         }
         if event.kind == .actorPlaced, !mayPlace(actor, on: worker, fields, &fold) { return false }
+        // One that says which request it means is for this one alone, and only while it waits.
+        if event.kind == .actorWithdrawn, let request = fields.request, state != .waiting || request != actor.stateSeq { return false }
 
         if known == nil {
             if state == .deleted { tombstones.remove(event.subject) }
@@ -227,7 +234,13 @@ extension State {
         if old != next || event.kind == .actorRunning { actor.since = fold.at }
         actor.stateSeq = event.seq
         actor.state = next
-        if actor.pool >= 0 { fold.touched.insert(Int(actor.pool)) }
+        guard actor.pool >= 0 else { return }
+        fold.touched.insert(Int(actor.pool))
+        if next == .crashed {
+            noteCrash(Int(actor.pool), fields.reason ?? "an actor crashed", &fold)
+        } else if event.kind == .actorSuspended || event.kind == .actorPaused, old.isResident, pools[Int(actor.pool)].crashes != nil {
+            pools[Int(actor.pool)].crashes = nil
+        }
     }
 
     // MARK: - The queue
@@ -238,8 +251,9 @@ extension State {
         let selector = fields.selector.isEmpty ? [] : fields.selector.map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
         let ticket = WaitingTicket(
             actor: index, seq: event.seq, requestedAt: fold.at, priority: fields.priority,
-            expectedMillis: fields.expectedMillis, selector: selector, tenant: actors.traits(of: actor).tenant)
+            expectedMillis: fields.expectedMillis, selector: selector, tenant: actors.traits(of: actor).tenant, deadline: fields.deadline)
         pools[home].queue.add(ticket)
+        if ticket.deadline > .zero { requestDeadlines.add(ticket) }
         news.note(ticket, in: home, joins: true)
         countWaiting(actor, index, selector, by: 1)
         pools[home].arrivals.add(at: fold.at)
@@ -252,6 +266,7 @@ extension State {
         let ticket = pools[home].queue.remove(actor.stateSeq)
         assert(ticket != nil, "a waiting actor has a ticket in its own pool's queue")
         if let ticket {
+            if ticket.deadline > .zero { requestDeadlines.remove(ticket) }
             news.note(ticket, in: home, joins: false)
             countWaiting(actor, index, ticket.selector, by: -1)
         }

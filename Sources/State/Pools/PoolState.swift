@@ -66,6 +66,10 @@ package struct PoolState: Sendable {
     package internal(set) var targetProblem: TargetProblem?
     /// Workers that ended before they were ready, since the last one that became ready.
     package internal(set) var failedStarts: FailedStarts?
+    /// Workers that were lost and turns that crashed, since a turn last ended well.
+    package internal(set) var crashes: CrashRun?
+    /// Somebody deleted it; the next event of the pool makes it again.
+    package internal(set) var isDeleted = false
     /// Of a pool whose workers leave when they are taken; nil of one that never was.
     package internal(set) var claims: ClaimFlow?
     package internal(set) var timersFired: UInt64 = 0 { didSet { revision &+= 1 } }
@@ -79,6 +83,16 @@ package struct PoolState: Sendable {
         memory = AutoscalerMemory(policyAppliedAt: at)
     }
 
+    /// Nothing of what it was told counts any more. What is measured stays, as it says how its workers and turns are.
+    mutating func forget() {
+        pauseOrder = nil
+        series = []
+        (observedSpec, observedReady) = (nil, nil)
+        (scaleProblem, policyProblem, targetProblem) = (nil, nil, nil)
+        (failedStarts, crashes) = (nil, nil)
+        pendingStarts = []
+    }
+
     /// Its count is one of workers that nobody has, by the rules of its policy.
     @inline(__always)
     package var isUnclaimed: Bool { policy?.isUnclaimed ?? false }
@@ -89,6 +103,9 @@ package struct PoolState: Sendable {
     /// No worker is there, and none will come.
     @inline(__always)
     package var isBarren: Bool { policy == nil && members.isEmpty }
+
+    /// Actors wait, and nobody will ever come for them.
+    package var isUnserved: Bool { isBarren && queue.count > 0 }
 
     @inline(__always)
     package var demand: Demand {

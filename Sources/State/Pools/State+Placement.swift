@@ -84,7 +84,9 @@ extension State {
 
     /// Why those who wait in a pool do, but for those who only need one more worker like any other.
     package func blockedSplit(_ pool: Int) -> BlockedSplit {
-        guard splitsDemand, pools[pool].mayBeSplit else { return BlockedSplit() }
+        guard pools[pool].mayBeSplit else { return BlockedSplit() }
+        // Rules that look at the reasons need them from the first request on.
+        guard splitsDemand || (pools[pool].policy?.rules ?? .first) >= .quotaIsNoDemand else { return BlockedSplit() }
         var split = BlockedSplit()
         var left = pools[pool].queue.count
         if pools[pool].queue.quotaCount > 0 { split.quota = min(left, pools[pool].queue.overQuota) }

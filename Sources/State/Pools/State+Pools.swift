@@ -23,6 +23,7 @@ extension State {
             return true
         case .scaleFailed: return noteFailure(home, event, body, &fold)
         case .poolPaused: return applyPause(home, event, body, &fold)
+        case .poolDeleted: return body.readMembers { _, _ in } ? deletePool(home) : fold.skipDamaged(event)
         default: return fold.skip(event, "\(event.kind.name) is not about a pool")
         }
     }
@@ -80,6 +81,31 @@ extension State {
     /// what was decided on one is decided again, so only what no target has is put right here. Arithmetic on it stops at the end
     /// of its range.
     private static func replicas(_ told: Int64) -> Int { Int(clamping: max(0, told)) }
+
+    /// Why a pool can't be deleted; nil where it can. Its past stays in the log.
+    package func obstacleToDeleting(_ pool: Int) -> String? {
+        if pools[pool].policy != nil { return "it has a policy: delete that first" }
+        if let shadow = pools[pool].shadows.first { return "\(shadow.name) is its shadow: delete that first" }
+        if !pools[pool].members.isEmpty { return "it has \(pools[pool].members.count) workers: they must go first" }
+        if pools[pool].queue.count > 0 { return "\(pools[pool].queue.count) of its actors wait for a worker: withdraw them first" }
+        if pools[pool].resident > 0 { return "\(pools[pool].resident) of its actors run" }
+        return nil
+    }
+
+    /// Its number stays its own, as actors that sleep name it.
+    private mutating func deletePool(_ home: Int) -> Bool {
+        guard obstacleToDeleting(home) == nil else { return false }
+        pools[home].forget()
+        pools[home].isDeleted = true
+        deletedPools += 1
+        return true
+    }
+
+    /// Something happens in it again.
+    mutating func restorePool(_ index: Int) {
+        pools[index].isDeleted = false
+        deletedPools -= 1
+    }
 
     private mutating func applyPause(_ home: Int, _ event: CommittedEvent, _ body: EventBody, _ fold: inout Fold) -> Bool {
         var order = PauseOrder(pause: Pause(), by: nil, seq: event.seq, at: fold.at)

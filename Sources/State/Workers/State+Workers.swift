@@ -23,7 +23,9 @@ extension State {
             return true
         case .workerGone:
             guard let known, isSame(known, body) else { return false }
-            lose(known, event, &fold)
+            // Whoever found that it is silent meant what it had said by then.
+            if event.isOurs, let asOf = body["asOf"].flatMap({ body.integer($0) }), asOf < workers[known].saidReadySeq { return false }
+            lose(known, event, Self.reason(body), &fold)
             return true
         case .workerObserved:
             guard let known, isSame(known, body) else { return false }
@@ -47,7 +49,7 @@ extension State {
         var known = known
         if let earlier = known, !workers[earlier].isSame(as: uid) {
             // Another of the same name: the one that was there is gone.
-            lose(earlier, event, &fold)
+            lose(earlier, event, "another worker of its name is ready", &fold)
             known = nil
         }
         var record = WorkerRecord(name: event.subject, pool: Int32(home))
@@ -66,12 +68,15 @@ extension State {
             if key == "sandboxClass" { record.sandboxClass = label(body.text(value)) }
             if key == "ip" { record.ip = label(body.text(value)) }
             if key == "startMillis" { startMillis = body.integer(value) }
+            if key == "ttlSeconds" { record.ttlSeconds = Int32(clamping: min(max(0, body.integer(value) ?? 0), EventLimits.leaseSeconds)) }
             if key == "labels" {
                 record.labels = body.stringMap(value).map { LabelPair(key: label($0.key), value: label($0.value)) }.sorted()
             }
         }
         guard isWhole else { return fold.skipDamaged(event) }
+        record.saidReadySeq = event.seq
         if let known {
+            if record.ttlSeconds > 0 || workers[known].ttlSeconds > 0 { fold.change.leased.append(known) }
             // One start less is to come.
             let isBack = workers[known].state == .draining && record.state == .ready
             if isBack, !pools[home].pendingStarts.isEmpty { pools[home].pendingStarts.removeLast() }
@@ -85,6 +90,7 @@ extension State {
         record.readySeq = event.seq
         record.isReportCounted = pools[home].policy?.policy.busy != nil
         let index = workers.insert(record)
+        if record.ttlSeconds > 0 { fold.change.leased.append(index) }
         pools[home].members.append(index)
         count(index, by: 1)
         placer.setWorker(index, record.facts)
@@ -127,8 +133,13 @@ extension State {
         fold.change.measured.append(.workerStart(pool: home, seconds: Double(micros) / 1e6))
     }
 
-    private mutating func lose(_ index: Int, _ event: CommittedEvent, _ fold: inout Fold) {
+    private static func reason(_ body: EventBody) -> String { body["reason"].flatMap { body.text($0) } ?? "" }
+
+    private mutating func lose(_ index: Int, _ event: CommittedEvent, _ reason: String, _ fold: inout Fold) {
         let wasAsked = workers[index].state == .draining
+        let actorCount = workers[index].residents.count
+        for _ in 0..<actorCount { fold.change.measured.append(.actorCrashed(pool: Int(workers[index].pool))) }
+        if workers[index].ttlSeconds > 0 { fold.change.leased.append(index) }
         for actor in workers[index].residents.sorted() {
             var record = actors[actor]
             release(&record, actor, at: fold.at, &fold)
@@ -141,7 +152,11 @@ extension State {
         }
         let (home, node) = (Int(workers[index].pool), workers[index].node)
         count(index, by: -1)
-        if !wasAsked { pools[home].workers.lost += 1 }
+        if !wasAsked {
+            pools[home].workers.lost += 1
+            // A claimed one leaves its pool as it should.
+            if !pools[home].isUnclaimed { noteLoss(home, reason, actors: actorCount, readySince: workers[index].createdAt, &fold) }
+        }
         fold.change.measured.append(.workerGone(pool: home, wasAsked ? .drained : .lost))
         if workers[index].isChosen { pools[home].drains.succeeded() }
         placer.removeWorker(index)

@@ -38,6 +38,10 @@ package struct WorkerRecord: Hashable, Sendable {
     package internal(set) var report: WorkerReport?
     /// Whether the report counts: its pool's policy asks for it.
     package internal(set) var isReportCounted = false
+    /// It is lost after so long without a sign of life; 0 where it has no lease.
+    package internal(set) var ttlSeconds: Int32 = 0
+    /// Position of the last `worker.ready` of it.
+    package internal(set) var saidReadySeq: Position = 0
 
     /// Whether an event that gives `uid` may mean this one: unless both say otherwise.
     package func isSame(as uid: String) -> Bool { uid.isEmpty || self.uid.isEmpty || uid == self.uid }
@@ -154,6 +158,8 @@ extension WorkerRecord {
         writer.string(uid)
         writer.bool(isReportCounted)
         writer.optional(report) { writer, report in report.encode(into: &writer) }
+        writer.integer(Int64(ttlSeconds))
+        writer.integer(saidReadySeq)
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
@@ -177,5 +183,7 @@ extension WorkerRecord {
         uid = try reader.string()
         isReportCounted = try reader.bool()
         report = try reader.optional { reader throws(ByteFault) in try WorkerReport(from: &reader) }
+        ttlSeconds = Int32(try reader.integer(in: 0...EventLimits.leaseSeconds))
+        saidReadySeq = try reader.integer()
     }
 }

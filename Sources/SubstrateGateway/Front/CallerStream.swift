@@ -78,7 +78,9 @@ final class CallerStream: ChannelDuplexHandler {
             guard let message = GRPCWire.message(of: gathered), let call = ResumeCall(message: message) else {
                 return passGathered(end: true)
             }
-            let caller = Caller(headers: request, call: call, body: gathered, core.eventLoop) { [weak self] response in self?.respond(response) }
+            let caller = Caller(headers: request, call: call, body: gathered, core.eventLoop) { [weak self] response in
+                self?.respond(response)
+            }
             self.caller = caller
             core.desk.resume(caller)
         case .headers(let trailers): if trailers.endStream { passGathered(end: true) }
@@ -101,7 +103,9 @@ final class CallerStream: ChannelDuplexHandler {
         caller = nil
         if let trailers = response.trailers {
             context.write(wrapOutboundOut(.headers(.init(headers: response.headers))), promise: nil)
-            if response.body.readableBytes > 0 { context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(response.body)))), promise: nil) }
+            if response.body.readableBytes > 0 {
+                context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(response.body)))), promise: nil)
+            }
             context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: trailers, endStream: true))), promise: nil)
         } else {
             context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: response.headers, endStream: true))), promise: nil)

@@ -100,6 +100,17 @@ import Testing
         #expect(batch.text(batch.events[0].body) == #"{"metric":"m","value":null,"error":"timeout"}"#)
     }
 
+    @Test("a pool without a namespace is in `default`, as its subject is; a log that is read again keeps what it had")
+    func poolsInFull() throws {
+        let json = SampleEvent.json(
+            type: "dev.greenroom.queue.observed", subject: "coders", data: #"{"pool":"coders","metric":"m","value":1}"#)
+        let sent = try Read.event(json)
+        #expect(sent.text(sent.events[0].pool) == "default/coders")
+        #expect(sent.text(sent.events[0].subject) == "default/coders")
+        let stored = try Read.event(json, own: true)
+        #expect(stored.text(stored.events[0].pool) == "coders")
+    }
+
     @Test(
         "names and ids are taken up to their limits",
         arguments: [
@@ -212,7 +223,7 @@ import Testing
         let twice = Read.fault { () throws(EventFault) in try Read.binary(Self.binary + [("id", "2")], #"{"pool":"p"}"#) }
         #expect(twice == EventFault(index: 0, field: "id", problem: "given twice"))
         let data = try Read.binary(Self.binary + [("data", #"{"pool":"other"}"#)], #"{"pool":"p"}"#)
-        #expect(data.text(data.events[0].pool) == "p")
+        #expect(data.text(data.events[0].pool) == "default/p")
         #expect(Read.fault { () throws(EventFault) in try Read.binary(Self.binary + [("seq", "1")], #"{"pool":"p"}"#) }?.field == "seq")
     }
 

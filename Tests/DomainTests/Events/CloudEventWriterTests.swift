@@ -17,7 +17,7 @@ import Testing
         "data has no comma too many or too few: kind, data as sent, data as written",
         arguments: [
             (EventKind.actorIdle, "{}", "{}"), (.actorIdle, "null", "{}"), (.actorIdle, #"{"version":1}"#, #"{"version":1}"#),
-            (.actorRequested, #"{"pool":"p"}"#, #"{"pool":"p"}"#),
+            (.actorRequested, #"{"pool":"n/p"}"#, #"{"pool":"n/p"}"#),
             (.actorCrashed, #"{"reason":"r","worker":"w"}"#, #"{"worker":"w","reason":"r"}"#),
             (.actorCrashed, #"{"worker":null}"#, #"{"worker":null}"#),
             (.actorRunning, #"{"a":[ ],"worker":"w\n"}"#, #"{"worker":"w\n","a":[ ]}"#),

@@ -23,7 +23,7 @@ import Testing
             fields:
                 "pool:name priority:integer? deadline:time? selector:stringMap? reason:text? template:name? expectedMillis:count? version:count?"
         ),
-        Row(number: 3, name: "actor.withdrawn", subject: .actor, fields: "version:count?"),
+        Row(number: 3, name: "actor.withdrawn", subject: .actor, fields: "reason:text? by:text? request:count? version:count?"),
         Row(
             number: 4, name: "actor.placed", subject: .actor, isOurs: true,
             fields: "worker:name tier:text? score:number? waited:number? restoreSeconds:number? waitedSeconds:number? version:count?"),
@@ -36,9 +36,11 @@ import Testing
         Row(number: 10, name: "actor.deleted", subject: .actor, fields: "version:count?"),
         Row(
             number: 11, name: "worker.ready", subject: .worker,
-            fields: "pool:name node:name slots:count? labels:stringMap? zone:name? sandboxClass:name? ip:text? reason:text? uid:name?"),
+            fields:
+                "pool:name node:name slots:count? labels:stringMap? zone:name? sandboxClass:name? ip:text? reason:text? uid:name? ttlSeconds:count?"
+        ),
         Row(number: 12, name: "worker.draining", subject: .worker, fields: "reason:text uid:name?"),
-        Row(number: 13, name: "worker.gone", subject: .worker, fields: "reason:text uid:name?"),
+        Row(number: 13, name: "worker.gone", subject: .worker, fields: "reason:text uid:name? asOf:count?"),
         Row(number: 14, name: "snapshot.cached", subject: .node, fields: "node:name snapshot:text bytes:count? template:name?"),
         Row(number: 15, name: "snapshot.evicted", subject: .node, fields: "node:name snapshot:text bytes:count?"),
         Row(
@@ -49,7 +51,7 @@ import Testing
             fields: "pool:name specReplicas:count readyReplicas:count problem:text? reason:name?"),
         Row(
             number: 18, name: "policy.applied", subject: .pool, isOurs: true,
-            fields: "pool:name policy:object digest:text shadow:name? rules:count? renews:count?"),
+            fields: "pool:name policy:object digest:text shadow:name? rules:count? renews:count? by:text?"),
         Row(
             number: 19, name: "scale.decided", subject: .pool, isOurs: true,
             fields: "pool:name from:count to:count direction:text why:array inputs:object digest:text shadow:name?"),
@@ -72,6 +74,7 @@ import Testing
         Row(
             number: 28, name: "worker.observed", subject: .worker, isOurs: true,
             fields: "state:name busy:count from:text error:text? uid:name?"),
+        Row(number: 29, name: "pool.deleted", subject: .pool, isOurs: true, fields: "pool:name by:text?"),
     ]
 
     @Test("a kind's number, name, subject and fields are the contract", arguments: contract)

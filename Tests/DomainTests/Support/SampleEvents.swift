@@ -44,7 +44,9 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
         SampleEvent(kind: .actorDeleted, subject: "actor-1", data: #"{"version":10}"#),
         SampleEvent(
             kind: .workerReady, subject: "w-1",
-            data: #"{"pool":"ns/p","node":"n-1","slots":4,"labels":{"gpu":"none"},"zone":"z-1","sandboxClass":"gvisor","ip":"10.0.0.7"}"#),
+            data:
+                #"{"pool":"ns/p","node":"n-1","slots":4,"labels":{"gpu":"none"},"zone":"z-1","sandboxClass":"gvisor","ip":"10.0.0.7","ttlSeconds":60}"#
+        ),
         SampleEvent(kind: .workerDraining, subject: "w-1", data: #"{"reason":"scale-down"}"#),
         SampleEvent(kind: .workerGone, subject: "w-1", data: #"{"reason":"exited"}"#),
         SampleEvent(kind: .snapshotCached, subject: "n-1", data: #"{"node":"n-1","snapshot":"s-1","bytes":7}"#),
@@ -77,5 +79,6 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
             kind: .workerObserved, subject: "w-1",
             data: #"{"state":"unknown","busy":1,"from":"http :8080/busy","error":"no answer","uid":"u-1"}"#
         ),
+        SampleEvent(kind: .poolDeleted, subject: "ns/p", data: #"{"pool":"ns/p","by":"ops"}"#),
     ]
 }

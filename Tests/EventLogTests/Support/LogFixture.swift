@@ -85,8 +85,14 @@ extension EventBatch {
 
     static func ids(_ ids: some Sequence<String>, source: String = "agents/a") -> EventBatch {
         var batch = EventBatch()
-        for (k, id) in ids.enumerated() { batch.append(.actorIdle, source: source, id: id, subject: "actor-\(k % 7)") }
+        for id in ids { batch.append(.actorIdle, source: source, id: id, subject: "actor-\(actor(of: id))") }
         return batch
+    }
+
+    /// Always the same of the same id: a repeat says what the first one said.
+    private static func actor(of id: String) -> Int {
+        let digits = String(id.reversed().prefix { $0.isASCII && $0.isNumber }.reversed())
+        return (Int(digits) ?? Int(id.utf8.first ?? 0)) % 7
     }
 }
 

@@ -17,6 +17,8 @@ final class MemoryLog: EventAppending, EventReading {
         var batches: [CommittedBatch] = []
         var names = NameTable()
         var positions: [String: Position] = [:]
+        /// What the first event of each source and id said.
+        var said: [String: String] = [:]
         var next: Position = 1
         var time: Int64 = 1_790_000_000_000_000
         var isHeld = false
@@ -30,6 +32,11 @@ final class MemoryLog: EventAppending, EventReading {
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "memory-log")
     private let bell = CommitBell()
+
+    /// - Parameter knownPools: named by earlier events, so that those of tests need no warning.
+    init(knownPools: [String] = ["default/agents"]) {
+        state.withLock { state in for pool in knownPools { _ = state.names.intern(pool) } }
+    }
 
     // MARK: - Brakes
 
@@ -89,13 +96,20 @@ final class MemoryLog: EventAppending, EventReading {
             if let refusal = state.refusal { return .failure(refusal) }
             var events: [CommittedEvent] = []
             var positions: [Position] = []
-            for draft in batch.events {
+            var receipt = AppendReceipt(accepted: 0, duplicates: 0, positions: [])
+            let knownNames = state.names.count
+            for (index, draft) in batch.events.enumerated() {
                 let key = batch.text(draft.source) + "\n" + batch.text(draft.id)
+                let said = ([draft.subject, draft.pool, draft.worker, draft.body].map { batch.text($0) } + [draft.kind.name]).joined(
+                    separator: "\n")
                 if let known = state.positions[key] {
                     positions.append(known)
+                    if state.said[key] != said { receipt.conflicts.append(index) }
                     continue
                 }
+                state.said[key] = said
                 let event = Self.committed(draft, of: batch, at: state.next, names: &state.names)
+                if draft.kind.subject == .actor, Int(event.pool.rawValue) > knownNames { receipt.inNewPools.append(index) }
                 state.positions[key] = state.next
                 positions.append(state.next)
                 state.next += 1
@@ -105,7 +119,11 @@ final class MemoryLog: EventAppending, EventReading {
             if !events.isEmpty {
                 state.batches.append(CommittedBatch(at: LogTime(microseconds: state.time), events: events, bytes: batch.bytes))
             }
-            return .success(AppendReceipt(accepted: events.count, duplicates: batch.count - events.count, positions: positions))
+            let (conflicts, inNewPools) = (receipt.conflicts, receipt.inNewPools)
+            receipt = AppendReceipt(
+                accepted: events.count, duplicates: batch.count - events.count, positions: positions, conflicts: conflicts)
+            receipt.inNewPools = inNewPools
+            return .success(receipt)
         }
     }
 

@@ -46,7 +46,7 @@ final class RecordedLoop: @unchecked Sendable {
         core.follow = { [unowned self] order in
             switch order {
             case .rescale(let rescale): resize(rescale.to)
-            case .drain(let command) where command.step == .drain: drain(command.worker)
+            case .drain(let command) where command.step == .drain: drain(command.worker.name)
             default: break
             }
         }

@@ -28,14 +28,14 @@ package struct CooldownOracle: Oracle {
     }
 
     private func judge(_ decision: JudgedDecision, _ trigger: Trigger, _ at: LogTime, _ run: Simulation, _ ledger: Ledger) {
-        func isActive(_ moment: DemandHistory.Moment) -> Bool { Int64(moment.demand) * 1_000 > trigger.activationThresholdMilli }
+        func isActive(_ moment: DemandHistory.Moment) -> Bool { Int64(moment.needed) * 1_000 > trigger.activationThresholdMilli }
         let seconds = decision.policy.cooldownPeriodSeconds
         let recent = history.moments(
             of: decision.pool, upTo: decision.asOf, after: at.adding(seconds: -seconds), under: decision.policySeq)
         if let moment = recent.last(where: isActive) {
             let end = moment.until.map { "until \($0.rfc3339)" } ?? "still"
             return fail(
-                run, "\(decision.who) rests at \(at.rfc3339); \(moment.demand) actors were there \(end), less than \(seconds) s ago")
+                run, "\(decision.who) rests at \(at.rfc3339); \(moment.needed) actors were there \(end), less than \(seconds) s ago")
         }
         let initial = decision.policy.initialCooldownPeriodSeconds
         guard !others.contains(decision.pool), !history.everything(of: decision.pool, upTo: decision.asOf).contains(where: isActive),

@@ -64,6 +64,21 @@ package struct Ledger: Sendable {
 
     package var waiting: [String] { actors.filter { $0.value.state == .waiting }.keys.sorted() }
     package func demand(of pool: String) -> Int { actors.values.count { $0.pool == pool && ($0.state == .waiting || $0.state.isResident) } }
+    /// Those of them that a worker would help: who waits for a quota waits for its tenant's own actors.
+    package func needed(of pool: String) -> Int {
+        var waiting: [String: Int] = [:]
+        var needed = 0
+        for actor in actors.values where actor.pool == pool {
+            if actor.state.isResident { needed += 1 }
+            guard actor.state == .waiting else { continue }
+            if quota(of: actor) == nil { needed += 1 } else { waiting[actor.tenant, default: 0] += 1 }
+        }
+        for (tenant, count) in waiting {
+            let most = pools[pool]?.policy?.quotas.first { $0.tenant == tenant }?.maxRunning ?? 0
+            needed += min(count, max(0, most - running(tenant, of: pool)))
+        }
+        return needed
+    }
     package func running(_ tenant: String, of pool: String) -> Int {
         actors.values.count { $0.pool == pool && $0.tenant == tenant && $0.state.isResident }
     }

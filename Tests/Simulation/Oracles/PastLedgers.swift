@@ -29,6 +29,8 @@ struct DemandHistory {
         /// nil for the last one.
         var until: LogTime?
         var demand: Int
+        /// Without those who wait for their tenant's quota.
+        var needed: Int
         /// Of the policy that stood.
         var policySeq: Position
     }
@@ -41,11 +43,11 @@ struct DemandHistory {
         guard ledger.seq > times.last?.seq ?? 0 else { return }
         times.append((ledger.seq, ledger.at))
         for (name, pool) in ledger.pools {
-            let demand = ledger.demand(of: name)
-            if let last = moments[name]?.last, last.demand == demand, last.policySeq == pool.policySeq { continue }
+            let (demand, needed) = (ledger.demand(of: name), ledger.needed(of: name))
+            if let last = moments[name]?.last, last.demand == demand, last.needed == needed, last.policySeq == pool.policySeq { continue }
             if let count = moments[name]?.count { moments[name]?[count - 1].until = ledger.at }
             moments[name, default: []].append(
-                Moment(seq: ledger.seq, from: ledger.at, until: nil, demand: demand, policySeq: pool.policySeq))
+                Moment(seq: ledger.seq, from: ledger.at, until: nil, demand: demand, needed: needed, policySeq: pool.policySeq))
         }
     }
 

@@ -32,11 +32,11 @@ package struct StabilizationOracle: Oracle {
         let window = policy.behaviorGiven ? behavior.scaleDown.stabilizationWindowSeconds : Self.legacyScaleDownSeconds
         let tolerance = 1 + Double(behavior.scaleUp.tolerancePPM) / 1e6
         for moment in moments(decision, at, window) {
-            let needed = Int((Self.ratio(moment, trigger) / tolerance - 1e-9).rounded(.up))
+            let needed = Int((Self.ratio(moment.needed, trigger) / tolerance - 1e-9).rounded(.up))
             let least = min(decision.from, needed, max(policy.maxReplicaCount, decision.first))
             if decision.to < least {
                 return fail(
-                    run, "\(decision.who) takes what \(moment.demand) actors needed from \(moment.from.rfc3339) on, within \(window) s")
+                    run, "\(decision.who) takes what \(moment.needed) actors needed from \(moment.from.rfc3339) on, within \(window) s")
             }
         }
     }
@@ -64,14 +64,14 @@ package struct StabilizationOracle: Oracle {
         return window > 0 ? all : Array(all.suffix(1))
     }
 
-    private static func ratio(_ moment: DemandHistory.Moment, _ trigger: Trigger) -> Double {
-        Double(moment.demand) * 1_000 / Double(trigger.thresholdMilli)
+    private static func ratio(_ actors: Int, _ trigger: Trigger) -> Double {
+        Double(actors) * 1_000 / Double(trigger.thresholdMilli)
     }
 
     /// What was recommended at most; nil where more than a plain reading goes into it.
     private static func most(_ moment: DemandHistory.Moment, _ trigger: Trigger, _ policy: Policy) -> Int? {
         let down = Double(policy.behavior.scaleDown.tolerancePPM) / 1e6
-        let ratio = Self.ratio(moment, trigger)
+        let ratio = Self.ratio(moment.demand, trigger)
         let wanted = max(Int((ratio + 1e-9).rounded(.up)), down < 1 ? Int((ratio / (1 - down) + 1e-9).rounded(.down)) : .max)
         let needed = (moment.demand + policy.slotsPerWorker - 1) / max(1, policy.slotsPerWorker)
         switch policy.buffer {

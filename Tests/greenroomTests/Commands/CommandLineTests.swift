@@ -22,7 +22,7 @@ import Testing
         ["demo", "--speed", "0"], ["demo", "--port", "70000"], ["get", "pools", "--status", "busy"],
         ["get", "workers", "--status", "waiting"], ["get", "pools", "--since", "5m"], ["events", "--since", "soon"],
         ["events", "--follow", "--until", "5m"], ["apply"], ["hold", "a/b"], ["hold", "a/b", "-1"], ["scale", "a/b"],
-        ["scale", "a/b", "--quota", "t"], ["send", "actor.dancing", "a"], ["send", "scale.decided", "a"], ["delete", "pool", "a/b"],
+        ["scale", "a/b", "--quota", "t"], ["send", "actor.dancing", "a"], ["send", "scale.decided", "a"], ["delete", "worker", "a/b"],
         ["serve", "--listen", "8080"],
     ])
     func whatCannotBeParsedEndsWithTwoInOneLine(arguments: [String]) async {
@@ -144,12 +144,14 @@ import Testing
         #expect(CommandOutcome(Refusal()) == .silent(1))
     }
 
-    @Test(arguments: [("ns/name", nil, "ns/name"), ("name", "ns", "ns/name"), ("ns/name", "ns", "ns/name")] as [(String, String?, String)])
+    @Test(
+        arguments: [("ns/name", nil, "ns/name"), ("name", "ns", "ns/name"), ("ns/name", "ns", "ns/name"), ("name", nil, "default/name")]
+            as [(String, String?, String)])
     func poolsAreNamedInFullOrWithTheirNamespace(name: String, namespace: String?, full: String) throws {
         #expect(try PoolName.qualified(name, namespace: namespace) == full)
     }
 
-    @Test(arguments: [("name", nil), ("a/b/c", nil), ("/b", nil), ("a/", nil), ("a/b", "c"), ("", "ns")] as [(String, String?)])
+    @Test(arguments: [("", nil), ("a/b/c", nil), ("/b", nil), ("a/", nil), ("a/b", "c"), ("", "ns")] as [(String, String?)])
     func halfNamesAreRefused(name: String, namespace: String?) {
         #expect(throws: Fault.self) { try PoolName.qualified(name, namespace: namespace) }
     }

@@ -44,6 +44,24 @@ import Testing
         #expect(history.table.rows[0][4] == "a1")
     }
 
+    @Test func endsOfWorkersAreInTheHistoryOfThePoolAndOfTheActorsThatEndedWithThem() async throws {
+        var log = Timeline()
+        log.add("worker.ready", "w1", #"{"pool":"demo/chat","node":"n1"}"#)
+        log.add("actor.requested", "a1", #"{"pool":"demo/chat"}"#)
+        log.add("actor.placed", "a1", #"{"worker":"w1","tier":"cold"}"#)
+        log.add("actor.running", "a1", #"{"worker":"w1"}"#)
+        log.add("worker.gone", "w2", #"{"pool":"demo/chat","reason":"drained"}"#)
+        log.add("worker.gone", "w1", #"{"pool":"demo/chat","reason":"lost","asOf":1}"#)
+        log.add("actor.requested", "a1", #"{"pool":"demo/chat"}"#)
+        let actor = try await HistoryCommand.parse(["actor", "a1"]).history(TwinEvents(events: log.events))
+        #expect(
+            actor.table.rows.map { $0[3] } == ["actor.requested", "actor.placed", "actor.running", "worker.gone", "actor.requested"])
+        #expect(actor.table.rows[3][4] == "STATUS_CRASHED" && actor.table.rows[3][5].hasPrefix("w1: lost"))
+        let pool = try await HistoryCommand.parse(["pool", "demo/chat"]).history(TwinEvents(events: log.events))
+        #expect(pool.table.rows.map { $0[3] } == ["worker.gone", "worker.gone"])
+        #expect(pool.table.rows[0][4].hasPrefix("w2: drained"))
+    }
+
     @Test func aWorkerOfTheSameNameIsAnotherSubject() async throws {
         let history = try await HistoryCommand.parse(["worker", "a1"]).history(log())
         #expect(history.table.rows.map { $0[3] } == ["worker.ready"])

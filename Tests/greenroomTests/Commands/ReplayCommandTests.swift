@@ -157,7 +157,7 @@ import Testing
     @Test(
         "what can't be done, and its status",
         arguments: [
-            (["--db", "/nowhere/x.db"], .unreachable), (["--pool", "demo/none"], .no), (["--pool", "chat"], .usage),
+            (["--db", "/nowhere/x.db"], .unreachable), (["--pool", "demo/none"], .no), (["--pool", "chat"], .no),
             (["--from", "900"], .no),
             (["--policy", "/nowhere/p.yaml"], .unreachable), (["--policy", "builtin:nothing"], .usage),
         ] as [([String], Output.ExitStatus)])

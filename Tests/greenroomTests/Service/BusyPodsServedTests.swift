@@ -40,7 +40,7 @@ import Testing
         func start() throws {
             for pod in stage.twin.objects(.pods, "ns") where !PodView(pod).isReady {
                 let name = pod.name
-                let server = try PodServer { self.respond(name) }
+                let server = try PodServer { self.response(name) }
                 servers.withLock { $0[name] = server }
                 stage.twin.edit(.pods, "ns", name) { pod in
                     pod["spec"]["containers"] = [

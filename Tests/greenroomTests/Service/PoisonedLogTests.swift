@@ -121,12 +121,12 @@ import TestSupport
             }
             // Numbers of a query, likewise.
             for path in ["/v1/events", "/v1/decisions", "/v1/actors", "/v1/workers", "/v1/actors/x/history"] {
-                for query in [
+                for parameter in [
                     "after=9223372036854775807", "after=-1", "after=9223372036854775808", "limit=0", "limit=-1",
                     "limit=9223372036854775807", "after=1e308", "after=NaN", "at=9223372036854775807", "at=-1",
                 ] {
-                    let status = try await query(APIRequest(path: "\(path)?\(query)")).status
-                    #expect([200, 400, 404].contains(status), "\(path)?\(query): \(status)")
+                    let status = try await query(APIRequest(path: "\(path)?\(parameter)")).status
+                    #expect([200, 400, 404].contains(status), "\(path)?\(parameter): \(status)")
                 }
             }
             for wait in ["-1", "1e308", "9223372036854775807", "\"NaN\""] {

@@ -50,7 +50,8 @@ import Testing
     }
 
     @Test func whatIsNoServiceIsSaid() async throws {
-        let state = ServerState(api: TwinAPI(["/v1/pools": APIResponse("<html>"), "/v1/policies": APIResponse(#"{"items":[{"other":1}]}"#)]))
+        let state = ServerState(
+            api: TwinAPI(["/v1/pools": APIResponse("<html>"), "/v1/policies": APIResponse(#"{"items":[{"other":1}]}"#)]))
         await #expect { try await state.pools() } throws: { ($0 as? Fault)?.status == .unreachable }
         await #expect { try await state.policies() } throws: { ($0 as? Fault)?.what.contains("another shape") == true }
     }

@@ -315,7 +315,7 @@ def guarded(make_service, tmp_path, monkeypatch):
         capture_output=True,
     )
     tokens = tmp_path / "tokens"
-    tokens.write_text(f"{WORKER} ingest,read worker\n{AGENT} ingest agent\n{READER} read reader\n")
+    tokens.write_text(f"{WORKER} worker worker\n{AGENT} ingest agent\n{READER} read reader\n")
     tokens.chmod(0o600)
     service = make_service(
         f"tls: {{listen: 127.0.0.1:0, certificate: {tmp_path}/ca.pem, key: {tmp_path}/key.pem}}\ntokens: {tokens}\n", tls=True
@@ -348,7 +348,7 @@ def test_an_authority_of_ones_own_and_tokens(guarded, run_worker, tmp_path, monk
 
 def test_a_worker_that_may_not_follow_doesnt_register(guarded, run_worker, tmp_path):
     running = run_worker(POOL, lambda turn: None, name="w", token=AGENT, ca_file=str(tmp_path / "ca.pem"), wait=False)
-    with pytest.raises(NotAllowed, match="a worker's needs ingest and read"):
+    with pytest.raises(NotAllowed, match="a worker's needs the role worker"):
         running.join()
     with Agent("alice", POOL, token=AGENT, ca_file=str(tmp_path / "ca.pem")) as alice, pytest.raises(StillWaiting, match="no workers"):
         alice.place(wait=0)

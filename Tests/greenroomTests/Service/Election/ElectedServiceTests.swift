@@ -134,7 +134,8 @@ import Testing
             stage.alpha.signal(SIGCONT)
             // 503 where it is read before the server stops; or 408, because it took so long; or nothing. Never an acknowledgement.
             let response = await late.value
-            #expect((response?.status ?? 503) >= 400, "\(response.map { "\($0.status) \(String(decoding: $0.body, as: UTF8.self))" } ?? "")")
+            #expect(
+                (response?.status ?? 503) >= 400, "\(response.map { "\($0.status) \(String(decoding: $0.body, as: UTF8.self))" } ?? "")")
             try await stage.wait("beta acts") { await stage.beta.isReady() }
             try await stage.wait("alpha stands by") { await stage.alpha.lead().contains("the leader is beta_") }
             #expect(

@@ -187,8 +187,9 @@ def place(actor: str, pool: str, wait: float, options: Mapping[str, Any]) -> Cal
 def _placement(status: int, answer: Any) -> Placement | Waiting:
     if status == 202:
         return Waiting(answer["position"], answer["reason"], answer["detail"])
+    # Of a request whose turn is over only the worker is told.
     waited = answer["waitedSeconds"] if "waitedSeconds" in answer else answer["waited"]
-    return Placement(answer["worker"], answer["node"], answer.get("ip"), answer["tier"], answer.get("restoreFrom"), waited, answer["seq"])
+    return Placement(answer["worker"], answer.get("node") or "", answer.get("ip"), answer["tier"], answer.get("restoreFrom"), waited, answer["seq"])
 
 
 def placed(event: LoggedEvent, node: str, ip: str | None) -> Placement:
@@ -301,7 +302,7 @@ def problem(status: int, content: bytes, path: str) -> Refused:
         return NotAllowed(*arguments, hint="Give the token as token=… or in GREENROOM_TOKEN")
     if status == 403:
         return NotAllowed(
-            *arguments, hint="An agent's token needs the role ingest, and read to follow or look; a worker's needs ingest and read"
+            *arguments, hint="An agent's token needs the role ingest, and read to follow or look; a worker's needs the role worker"
         )
     if status == 404:
         return NotFound(*arguments)

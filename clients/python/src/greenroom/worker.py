@@ -41,6 +41,8 @@ QUEUED_PLACEMENTS = 64
 SETTLE_SECONDS = 0.2
 #: For the last words of a worker that stops at once.
 FAREWELL = Retries(attempts=3, seconds=2.0)
+#: Its lease: the service counts it as lost after so long without its stream.
+LEASE_SECONDS = 60
 #: Characters of an exception that the log keeps.
 REASON_CHARACTERS = 500
 
@@ -73,13 +75,17 @@ class Worker:
         ip: str | None = None,
         uid: str | None = None,
         registers: bool = True,
+        ttl_seconds: int = LEASE_SECONDS,
         drain_seconds: float = 3600,
         client: AsyncClient | None = None,
         server: str | None = None,
         token: str | None = None,
         ca_file: str | None = None,
     ):
-        """`registers=False`: something else says that this worker is ready and gone, such as a pod's watch."""
+        """`registers=False`: something else says that this worker is ready and gone, such as a pod's watch.
+
+        `ttl_seconds`: after so long without its stream the service counts it as lost and its actors as crashed. 0: no such lease.
+        """
         if slots < 1:
             raise GreenroomError(f"a worker has 1 slot or more, not {slots}")
         host = socket.gethostname()
@@ -94,7 +100,7 @@ class Worker:
         self.registers = registers
         # A worker that is started again under its name is another one: the log crashes what the first had.
         self.uid = uid or (str(uuid.uuid4()) if registers else None)
-        self._facts = {"zone": zone, "labels": labels, "sandboxClass": sandbox_class, "ip": ip}
+        self._facts = {"zone": zone, "labels": labels, "sandboxClass": sandbox_class, "ip": ip, "ttlSeconds": ttl_seconds or None}
         self._owns = client is None
         self._client = client
         self._connect: Callable[[], AsyncClient] = lambda: AsyncClient(server, token=token, ca_file=ca_file)
@@ -332,7 +338,9 @@ class Worker:
                 continue
             full = wire.full_name(actor.id, actor.namespace)
             if actor.status == "resuming":
-                async with self._api.events(after=actor.seq - 1, follow=False, subject=full, kinds=["actor.placed"], limit=1) as lines:
+                async with self._api.events(
+                    after=actor.seq - 1, follow=False, subject=full, worker=self.name, kinds=["actor.placed"], limit=1
+                ) as lines:
                     async for event in lines:
                         if event is not None and event.seq == actor.seq:
                             self._begin_new(event)

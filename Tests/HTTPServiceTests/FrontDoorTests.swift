@@ -1,0 +1,244 @@
+import ControlLoop
+import Domain
+import EventLog
+import Foundation
+import HTTPTestSupport
+import Logging
+import Testing
+import TestSupport
+
+@testable import HTTPService
+
+// Who is alive, and who said so: by way of the routes, over a real log and a real loop, with tokens.
+
+@Suite struct FrontDoorTests {
+    private static let tokens = """
+        worker-token-0123456789 worker fleet
+        ingest-token-0123456789 ingest agent
+        read-token-0123456789 read eyes
+        admin-token-0123456789 admin ops
+        """
+
+    private struct Door: Sendable {
+        var port: Int
+        func client(_ role: String) -> TestClient { TestClient(wire: .http2, port: port, token: "\(role)-token-0123456789") }
+
+        @discardableResult
+        func send(_ role: String, _ kind: String, _ subject: String, _ data: String = "{}", id: String = UUID().uuidString) async throws
+            -> (status: Int, text: String)
+        {
+            let response = try await client(role).post("application/cloudevents+json", Self.event(kind, subject, data, id: id))
+            return (response.status, response.text)
+        }
+
+        static func event(_ kind: String, _ subject: String, _ data: String, id: String) -> String {
+            #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(id)","subject":"\#(subject)","data":\#(data)}"#
+        }
+
+        func place(_ body: String) async throws -> (status: Int, text: String) {
+            let response = try await client("ingest").send(
+                "POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
+            return (response.status, response.text)
+        }
+
+        /// Once the loop has read what is in the log.
+        func worker(_ name: String) async throws {
+            try await eventually("\(name) is there") { try await client("read").get("/v1/workers/\(name)").status == 200 }
+        }
+    }
+
+    private func run(_ body: (Door) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-door-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let tokens = folder.appendingPathComponent("tokens")
+        try Data(Self.tokens.utf8).write(to: tokens)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: tokens.path)
+        var settings = EventLog.Configuration(path: folder.appendingPathComponent("log.db").path)
+        settings.durability = .off
+        let log = try EventLog.open(settings)
+        defer { log.close() }
+        let loop = ControlLoop(
+            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
+        await loop.start()
+        var configuration = ServerConfiguration()
+        configuration.cleartext = .init(host: "127.0.0.1", port: 0)
+        configuration.tokensFile = tokens.path
+        let server = try await HTTPServer.start(
+            configuration, parts: ServiceParts(log: log, plane: loop),
+            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(Door(port: server.cleartextPort ?? 0))) } catch { result = .failure(error) }
+        await server.stop()
+        await loop.stop()
+        try result.get()
+    }
+
+    // MARK: - The role of workers
+
+    @Test func `a worker's token does what a worker needs, and nothing else`() async throws {
+        try await run { door in
+            let ready = #"{"pool":"team/p","node":"n","ttlSeconds":60,"uid":"u1"}"#
+            #expect(try await door.send("worker", "worker.ready", "team/w", ready).status == 200)
+            try await door.worker("team/w")
+            #expect(try await door.place(#"{"actor":"a","pool":"team/p","waitSeconds":20}"#).status == 200)
+            for (kind, subject, data) in [
+                ("actor.running", "team/a", #"{"worker":"team/w"}"#), ("actor.suspended", "team/a", #"{"worker":"team/w"}"#),
+                ("snapshot.cached", "n", #"{"node":"n","snapshot":"s"}"#),
+            ] { #expect(try await door.send("worker", kind, subject, data).status == 200, "\(kind)") }
+            let worker = door.client("worker")
+            for path in [
+                "/v1/events?worker=team/w&kind=actor.placed,worker.gone", "/v1/events?worker=team/w&kind=actor.placed&subject=team/a",
+                "/v1/workers/team/w", "/v1/actors/team/a",
+            ] { #expect(try await worker.get(path).status == 200, "\(path)") }
+            #expect(try await worker.send("PUT", "/v1/workers/team/w/heartbeat?uid=u1").text == #"{"ttlSeconds":60}"#)
+
+            for (kind, subject, data) in [
+                ("actor.requested", "team/b", #"{"pool":"team/p"}"#), ("actor.created", "team/b", #"{"pool":"team/p","template":"t"}"#),
+                ("actor.deleted", "team/a", "{}"), ("queue.observed", "team/p", #"{"pool":"team/p","metric":"m","value":1}"#),
+            ] {
+                let response = try await door.send("worker", kind, subject, data)
+                #expect(response.status == 403 && response.text.contains(kind) && response.text.contains("needs ingest"), "\(response)")
+            }
+            for path in [
+                "/v1/events", "/v1/events?worker=team/w", "/v1/events?kind=actor.placed", "/v1/events?worker=team/w&kind=scale.decided",
+                "/v1/pools", "/v1/workers", "/v1/actors", "/metrics", "/v1/actors/team/a/history",
+            ] { #expect(try await worker.get(path).status == 403, "\(path)") }
+            let json = [("content-type", "application/json")]
+            #expect(
+                try await worker.send("POST", "/v1/placements", json, body: Array(#"{"actor":"x","pool":"team/p"}"#.utf8)).status == 403)
+            #expect(try await worker.send("DELETE", "/v1/pools/team/p").status == 403)
+        }
+    }
+
+    @Test func `of a worker's batch, and of its lines, nothing beyond what it may send gets in`() async throws {
+        try await run { door in
+            let good = Door.event("actor.idle", "team/a", "{}", id: "1"), bad = Door.event("actor.deleted", "team/a", "{}", id: "2")
+            let batch = try await door.client("worker").post(Event.batched, "[\(good),\(bad)]")
+            #expect(batch.status == 403 && batch.text.contains(#""index":1"#))
+            let lines = try await door.client("worker").post("application/x-ndjson", "\(good)\n\(bad)\n")
+            #expect(lines.status == 403)
+            #expect(try await door.client("read").get("/v1/events").text.isEmpty)
+            #expect(try await door.client("worker").post("application/x-ndjson", "\(good)\n").status == 200)
+        }
+    }
+
+    // MARK: - Leases
+
+    @Test func `an open stream shows as seen now, and a heartbeat says who isn't known`() async throws {
+        try await run { door in
+            try await door.send("worker", "worker.ready", "team/w", #"{"pool":"team/p","node":"n","ttlSeconds":60,"uid":"u1"}"#)
+            try await door.worker("team/w")
+            let reader = door.client("read")
+            let following = Task {
+                try await door.client("worker").get("/v1/events?worker=team/w&kind=actor.placed&follow=true&after=latest&limit=1")
+            }
+            try await eventually("the stream counts") {
+                try await reader.get("/v1/workers/team/w").text.contains(#""lastSeenSeconds":0,"#)
+            }
+            #expect(try await door.place(#"{"actor":"a","pool":"team/p","waitSeconds":20}"#).status == 200)
+            #expect(try await following.value.text.contains("actor.placed"))
+            try await eventually("the stream has ended") {
+                try await !reader.get("/v1/workers/team/w").text.contains(#""lastSeenSeconds":0,"#)
+            }
+            let worker = door.client("worker")
+            #expect(try await worker.send("PUT", "/v1/workers/team/w/heartbeat?uid=other").status == 409)
+            #expect(try await worker.send("PUT", "/v1/workers/team/nobody/heartbeat").status == 404)
+            #expect(try await door.client("read").send("PUT", "/v1/workers/team/w/heartbeat").status == 403)
+        }
+    }
+
+    // MARK: - Repeats
+
+    @Test func `a repeat that says something else is named, and refused where all are`() async throws {
+        try await run { door in
+            let ingest = door.client("ingest")
+            func event(_ id: String, _ priority: Int) -> String {
+                Door.event("actor.requested", "team/a\(id)", #"{"pool":"team/p","priority":\#(priority)}"#, id: id)
+            }
+            #expect(try await ingest.post(Event.batched, "[\(event("1", 1)),\(event("2", 1))]").status == 200)
+            let same = try await ingest.post(Event.batched, "[\(event("1", 1)),\(event("2", 1))]")
+            #expect(same.status == 200 && !same.text.contains("conflicts"))
+            let some = try await ingest.post(Event.batched, "[\(event("1", 1)),\(event("2", 7)),\(event("3", 1))]")
+            #expect(some.status == 200 && some.text.contains(#""conflicts":[{"index":1,"seq":2}]"#), "\(some.text)")
+            let all = try await ingest.post(Event.batched, "[\(event("2", 8)),\(event("1", 8))]")
+            #expect(all.status == 409 && all.text.contains(#""conflicts":[{"index":0,"seq":2},{"index":1,"seq":1}]"#), "\(all.text)")
+            let lines = try await ingest.post("application/x-ndjson", "\(event("1", 1))\n\(event("3", 9))\n")
+            #expect(lines.status == 200 && lines.text.contains(#""conflicts":[{"index":1,"seq":3}]"#), "\(lines.text)")
+            #expect(try await ingest.post("application/x-ndjson", "\(event("3", 9))\n").status == 409)
+            let one = try await ingest.post("application/cloudevents+json", event("1", 5))
+            #expect(one.status == 409 && one.text.contains("position 1"), "\(one.text)")
+        }
+    }
+
+    // MARK: - Requests with nobody behind them
+
+    @Test func `an id said again begins no second turn, and is answered with what came of the first`() async throws {
+        try await run { door in
+            try await door.send("worker", "worker.ready", "team/w", #"{"pool":"team/p","node":"n"}"#)
+            try await door.worker("team/w")
+            let request = #"{"actor":"a","pool":"team/p","waitSeconds":20,"id":"turn-1"}"#
+            let first = try await door.place(request)
+            #expect(first.status == 200 && first.text.contains(#""node":"n""#))
+            #expect(try await door.place(request).text == first.text, "it runs still")
+            try await door.send("worker", "actor.running", "team/a", #"{"worker":"team/w"}"#)
+            try await door.send("worker", "actor.suspended", "team/a", #"{"worker":"team/w"}"#)
+            try await eventually("the turn is over") {
+                try await door.client("read").get("/v1/actors/team/a").text.contains("STATUS_SUSPENDED")
+            }
+            let again = try await door.place(request)
+            #expect(again.status == 200 && again.text.contains(#""ended":true"#) && again.text.contains(#""worker":"w""#), "\(again)")
+            #expect(try await door.client("read").get("/v1/events?kind=actor.requested").text.split(separator: "\n").count == 1)
+            #expect(try await door.place(request.replacing("turn-1", with: "turn-2")).text.contains(#""node":"n""#))
+        }
+    }
+
+    @Test func `a caller who goes away takes its request along`() async throws {
+        try await run { door in
+            let asking = Task { try await door.place(#"{"actor":"a","pool":"team/p","waitSeconds":600}"#) }
+            let reader = door.client("read")
+            try await eventually("it waits") { try await reader.get("/v1/actors/team/a").text.contains("STATUS_WAITING") }
+            asking.cancel()
+            _ = await asking.result
+            try await eventually("it is withdrawn") { try await reader.get("/v1/actors/team/a").text.contains("STATUS_SUSPENDED") }
+            #expect(try await reader.get("/v1/events?kind=actor.withdrawn").text.contains("went away"))
+        }
+    }
+
+    @Test func `a misspelt pool is accepted with a warning, and deleted by somebody with a name`() async throws {
+        try await run { door in
+            let response = try await door.place(#"{"actor":"a","pool":"typo"}"#)
+            #expect(
+                response.status == 202 && response.text.contains(#""warnings":["#) && response.text.contains("default/typo"), "\(response)")
+            let admin = door.client("admin"), reader = door.client("read")
+            #expect(try await admin.send("DELETE", "/v1/pools/default/typo").status == 409)
+            #expect(try await door.client("ingest").send("DELETE", "/v1/placements/default/a").status == 204)
+            #expect(try await admin.send("DELETE", "/v1/pools/default/typo").status == 204)
+            #expect(try await reader.get("/v1/pools/default/typo").status == 404)
+            #expect(try await admin.send("DELETE", "/v1/pools/default/typo").status == 404)
+            #expect(try await reader.get("/v1/events?kind=pool.deleted").text.contains(#""by":"ops""#))
+            #expect(try await reader.get("/v1/events?kind=actor.withdrawn").text.contains(#""by":"agent""#))
+        }
+    }
+
+    @Test func `a policy's change carries the token's name`() async throws {
+        try await run { door in
+            let policy = """
+                apiVersion: greenroom.dev/v1
+                kind: WorkerPoolAutoscaler
+                metadata: {name: p, namespace: team}
+                spec:
+                  mode: recommend
+                  scaleTargetRef: {kind: Process, name: p}
+                  maxReplicaCount: 3
+                  triggers: [{type: demand, threshold: 1}]
+                """
+            let admin = door.client("admin")
+            let applied = try await admin.send("PUT", "/v1/policies/team/p", body: Array(policy.utf8))
+            #expect(applied.status == 200, "\(applied.text)")
+            #expect(try await admin.send("DELETE", "/v1/policies/team/p").status == 204)
+            let events = try await door.client("read").get("/v1/events?kind=policy.applied").text.split(separator: "\n")
+            #expect(events.count == 2 && events.allSatisfy { $0.contains(#""by":"ops""#) })
+        }
+    }
+}
