@@ -88,4 +88,17 @@ import Testing
             #expect(text.hasPrefix("# \(k + 1). "), "\(name) should begin with its number")
         }
     }
+
+    @Test("the table of the architecture page has each target on its floor, a row each")
+    func floors() throws {
+        let page = try String(contentsOf: Repository.root.appendingPathComponent("docs/architecture.md"), encoding: .utf8)
+        var found: [String: Int] = [:]
+        for line in page.split(separator: "\n") {
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard let level = cells.first.flatMap({ Int($0) }) else { continue }
+            #expect(cells.count == 3, "\(line)")
+            for target in cells[1].matches(of: /`([A-Za-z]+)`/) { found[String(target.1)] = level }
+        }
+        #expect(found == Dictionary(uniqueKeysWithValues: Floor.table.map { ($0.target, $0.level) }))
+    }
 }
