@@ -17,6 +17,22 @@ import Testing
         ObservedSample(valueMilli: milli, at: .s(90), consecutiveFailures: failures)
     }
 
+    @Test(
+        "reasons are written by the rules of their decision, so that earlier ones come out the same",
+        arguments: [(.recurringClaims, 5), (.quotaIsNoDemand, 2)] as [(DecisionRules, Int)])
+    func reasons(_ rules: DecisionRules, _ value: Int) {
+        let policy = Policy.test {
+            $0.triggers[0].thresholdMilli = 1_000
+        }
+        let observation = Observation(at: .s(100), replicas: 2, demand: Demand(resident: 2, quota: 3))
+        var memory = AutoscalerMemory(policyAppliedAt: .zero)
+        let evaluation = Autoscaler.evaluate(policy: policy, observation: observation, memory: memory, rules: rules)
+        memory.advance(evaluation, policy: policy)
+        let decision = Autoscaler.decide(policy: policy, observation: observation, memory: memory, evaluation: evaluation)
+        let reason = decision.why.first { $0.code == "TriggerActive" }
+        #expect(reason?.numbers.contains(Reason.Number("value", .milli(Int64(value) * 1_000))) == true, "\(decision.why)")
+    }
+
     @Test("demand is resident and blocked together")
     func demand() {
         let policy = Policy.test {

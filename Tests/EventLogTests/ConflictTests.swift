@@ -106,4 +106,45 @@ import Testing
             #expect(try log.appendNow(batch).conflicts.isEmpty)
         }
     }
+
+    @Test("deeply nested data is compared once a level", .timeLimit(.minutes(1)))
+    func nested() throws {
+        func deep(_ value: Int) -> String { String(repeating: #"{"x":"#, count: 50) + "\(value)" + String(repeating: "}", count: 50) }
+        let directory = try TemporaryDirectory()
+        let log = try EventLog.open(.test(directory.file("log.db")))
+        var batch = EventBatch()
+        for value in [1, 2] { Self.first.with { $0.body = deep(value) }.add(to: &batch, "1") }
+        #expect(try log.appendNow(batch).conflicts == [1])
+        log.close()
+    }
+
+    @Test("what one of our own watches tells again, in the words of that moment, is no conflict")
+    func watches() throws {
+        let directory = try TemporaryDirectory()
+        let log = try EventLog.open(.test(directory.file("log.db")))
+        var batch = EventBatch()
+        for reason in ["ErrImagePull", "ImagePullBackOff"] {
+            batch.append(
+                .workerDraining, source: "/greenroom/kubernetes/pods", id: "1", subject: "w", pool: "ns/p",
+                body: Array(#"{"reason":"\#(reason)"}"#.utf8))
+        }
+        let receipt = try log.appendNow(batch)
+        #expect(receipt.duplicates == 1 && receipt.conflicts.isEmpty)
+        log.close()
+    }
+
+    @Test("beyond a commit's share of JSON repeats are compared by their bytes")
+    func share() throws {
+        let directory = try TemporaryDirectory()
+        let log = try EventLog.open(.test(directory.file("log.db")))
+        let long = String(repeating: "x", count: 60_000)
+        let (one, other) = (#"{"a":"\#(long)","b":1}"#, #"{"b":1,"a":"\#(long)"}"#)
+        var batch = EventBatch()
+        Self.first.with { $0.body = one }.add(to: &batch, "1")
+        for _ in 0..<60 { Self.first.with { $0.body = other }.add(to: &batch, "1") }
+        Self.first.with { $0.body = one }.add(to: &batch, "1")
+        let conflicts = try log.appendNow(batch).conflicts
+        #expect(conflicts == Array((RepeatCheck.jsonBytesPerCommit / (2 * one.utf8.count) + 1)...60))
+        log.close()
+    }
 }

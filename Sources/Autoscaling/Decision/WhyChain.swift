@@ -156,7 +156,7 @@ extension Account {
     }
 
     private func signal(_ index: Int) -> Signal {
-        Autoscaler.signal(index, policy: policy, observation: observation, memory: memory)
+        Autoscaler.signal(index, policy: policy, observation: observation, memory: memory, rules: evaluation.rules)
     }
 
     private func cooldownNumbers(_ code: ReasonCode) -> [Reason.Number] {

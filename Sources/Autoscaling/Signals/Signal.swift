@@ -25,7 +25,7 @@ struct TimedSignal: Hashable, Sendable {
 extension Autoscaler {
     /// The signal of one trigger of the policy.
     package static func signal(
-        _ index: Int, policy: Policy, observation: Observation, memory: AutoscalerMemory, rules: DecisionRules = .current
+        _ index: Int, policy: Policy, observation: Observation, memory: AutoscalerMemory, rules: DecisionRules
     ) -> Signal {
         timedSignal(index, policy, observation, memory.policyAppliedAt, rules).signal
     }

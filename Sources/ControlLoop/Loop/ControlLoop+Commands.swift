@@ -141,7 +141,7 @@ extension ControlLoop {
         var response = await placementAnswer(actor)
         var made: Position?
         if response == nil || request.id != nil {
-            let id = request.id.map { "placement-\(actor)-\($0)" } ?? newID("request")
+            let id = request.id.map { "placement-\(actor.utf8.count)-\(actor)-\($0)" } ?? newID("request")
             let receipt = try await appended {
                 $0.append(
                     .actorRequested, source: Outputs.source, id: id, subject: request.actor, pool: request.pool, body: request.body)

@@ -61,7 +61,8 @@ struct WorkerLeases {
 
     /// nil where it has no lease.
     mutating func hear(_ worker: Int, at now: LogTime) -> Int? {
-        guard leases[worker] != nil else { return nil }
+        // Once its loss is on its way to the log it is too late.
+        guard leases[worker]?.isEnding == false else { return nil }
         leases[worker]?.seenAt = now
         setDeadline(worker, from: now)
         return leases[worker]?.seconds

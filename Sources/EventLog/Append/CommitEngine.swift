@@ -41,7 +41,7 @@ final class CommitEngine {
         stager = CommitStager(
             names: catalog.names, subjects: subjects, dedupe: dedupe, store: store, hashKey: Self.hashKey(catalog.logID),
             isInFile: { seq, source, id, bytes in try rows.isAt(seq, source, id, bytes) },
-            isSameInFile: { seq, check, names in try rows.isSame(seq, as: check, names) })
+            isSameInFile: { seq, check, names, jsonBytes in try rows.isSame(seq, as: check, names, &jsonBytes) })
     }
 
     /// Each log hashes ids in its own way.

@@ -31,7 +31,7 @@ struct CommitStager {
     let hashKey: UInt64
     let isInFile: IsSame
     /// Whether the event at a position says what a repeat of its id says.
-    typealias SaysTheSame = (_ seq: Position, RepeatCheck, NameTable) throws -> Bool
+    typealias SaysTheSame = (_ seq: Position, RepeatCheck, NameTable, _ jsonBytes: inout Int) throws -> Bool
     let isSameInFile: SaysTheSame
 
     func stage(_ requests: [AppendRequest], after head: Head, at: LogTime) throws -> StagedCommit {
@@ -116,7 +116,7 @@ struct CommitStager {
                 let mayBeThere = start < nextCandidate || dedupe.mayBeInTable(identified.hashes[k])
                 if mayBeThere, let earlier = try earlierPosition(of: k, identified, candidates[start..<nextCandidate], bytes, commit) {
                     positions.append(earlier)
-                    if try isConflict(drafts[k], identified.sources[k], with: earlier, bytes, table, commit, written) {
+                    if try isConflict(drafts[k], identified.sources[k], with: earlier, bytes, table, commit, &written) {
                         written.conflicting.insert(k)
                     }
                 } else {
@@ -146,17 +146,21 @@ struct CommitStager {
     @inline(never)
     private func isConflict(
         _ draft: DraftEvent, _ source: NameID, with seq: Position, _ bytes: UnsafeBufferPointer<UInt8>, _ names: NameTable,
-        _ commit: StagedCommit, _ written: Written
+        _ commit: StagedCommit, _ written: inout Written
     ) throws -> Bool {
         guard draft.names == .sent, source != written.ownSource || source.isNone else { return false }
+        // So is what a watch tells again after a restart, in the words of that moment.
+        if !source.isNone, names.withText(of: source, { $0.starts(with: Self.ownWatches) }) { return false }
         let check = RepeatCheck(draft: draft, bytes: bytes)
-        guard seq >= commit.firstSeq else { return try !isSameInFile(seq, check, names) }
+        guard seq >= commit.firstSeq else { return try !isSameInFile(seq, check, names, &written.comparedJSON) }
         let first = commit.batch.events[Int(seq - commit.firstSeq)]
         return !check.isSame(
             as: .init(
                 kind: Int64(first.kind.rawValue), pool: first.pool, subject: first.subject, worker: first.worker,
-                body: UnsafeBufferPointer(rebasing: bytes[first.body.lower..<first.body.upper])), names)
+                body: UnsafeBufferPointer(rebasing: bytes[first.body.lower..<first.body.upper])), names, &written.comparedJSON)
     }
+
+    private static let ownWatches = Array("/greenroom/".utf8)
 
     private struct Memos {
         var subject = NameMemo()
@@ -172,6 +176,8 @@ struct CommitStager {
         var ambiguous: Set<Position> = []
         /// Of the drafts, by their place: repeats that say something else.
         var conflicting: Set<Int> = []
+        /// Bytes of JSON that were read to compare repeats.
+        var comparedJSON = 0
         var ownSource = NameID.none
 
         /// Names beyond so many came with this commit.

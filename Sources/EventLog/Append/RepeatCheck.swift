@@ -5,7 +5,8 @@
 // the same where its JSON says the same, in whatever order and with whatever spaces. Names are the same with their namespace and without,
 // since the log gives each the one it has here.
 //
-// Always: bytes that are sent again as they were are no conflict.
+// Always: bytes that are sent again as they were are no conflict. Of one commit so much JSON is read at most; what is beyond is compared by
+// its bytes, so that a batch of small repeats of large events costs no more than that.
 
 import Domain
 
@@ -19,16 +20,19 @@ struct RepeatCheck {
         var body: UnsafeBufferPointer<UInt8>
     }
 
+    /// Of both events together, in bytes.
+    static let jsonBytesPerCommit = 4 << 20
+
     let draft: DraftEvent
     /// The draft's.
     let bytes: UnsafeBufferPointer<UInt8>
 
-    func isSame(as first: First, _ names: NameTable) -> Bool {
+    func isSame(as first: First, _ names: NameTable, _ jsonBytes: inout Int) -> Bool {
         guard first.kind == Int64(draft.kind.rawValue), isName(draft.subject, first.subject, names) else { return false }
         // An event without a pool of its own is stored with its subject's.
         if !draft.pool.isEmpty, !isName(draft.pool, first.pool, names) { return false }
         guard isName(draft.worker, first.worker, names) else { return false }
-        return isSameData(UnsafeBufferPointer(rebasing: bytes[draft.body.lower..<draft.body.upper]), first.body)
+        return isSameData(UnsafeBufferPointer(rebasing: bytes[draft.body.lower..<draft.body.upper]), first.body, &jsonBytes)
     }
 
     private func isName(_ range: ByteRange, _ id: NameID, _ names: NameTable) -> Bool {
@@ -47,10 +51,14 @@ struct RepeatCheck {
             && long[long.endIndex - short.count - 1] == QualifiedName.slash
     }
 
-    private func isSameData(_ told: UnsafeBufferPointer<UInt8>, _ known: UnsafeBufferPointer<UInt8>) -> Bool {
+    private func isSameData(
+        _ told: UnsafeBufferPointer<UInt8>, _ known: UnsafeBufferPointer<UInt8>, _ jsonBytes: inout Int
+    ) -> Bool {
         if told.count == known.count, told.elementsEqual(known) { return true }
         // Without members nothing is stored.
         if told.count <= 2 || known.count <= 2 { return told.count <= 2 && known.count <= 2 }
+        guard jsonBytes + told.count + known.count <= Self.jsonBytesPerCommit else { return false }
+        jsonBytes += told.count + known.count
         guard let told = try? JSONValue(parsing: Array(told)), let known = try? JSONValue(parsing: Array(known)) else { return false }
         return told == known
     }

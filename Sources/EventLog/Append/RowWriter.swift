@@ -126,13 +126,13 @@ struct RowWriter {
     }
 
     /// Whether the event at `seq` says what `draft` says.
-    func isSame(_ seq: Position, as check: RepeatCheck, _ names: NameTable) throws -> Bool {
+    func isSame(_ seq: Position, as check: RepeatCheck, _ names: NameTable, _ jsonBytes: inout Int) throws -> Bool {
         getContent.bind(1, seq)
         guard try getContent.step() else { return true }
         defer { getContent.reset() }
         func name(_ column: Int32) -> NameID { NameID(UInt32(truncatingIfNeeded: getContent.integer(column))) }
         let first = RepeatCheck.First(
             kind: getContent.integer(0), pool: name(1), subject: name(2), worker: name(3), body: getContent.bytes(4))
-        return check.isSame(as: first, names)
+        return check.isSame(as: first, names, &jsonBytes)
     }
 }

@@ -16,6 +16,8 @@ struct RoutedRequest: Sendable {
     var principal: String?
     /// It came in by the role `worker` alone.
     var isOfWorker = false
+    /// Whether it may be a worker's own: its token reports for workers, or there are no tokens.
+    var mayBeWorkers = true
 
     var parts: ServiceParts { shared.parts }
     var limits: ServerLimits { shared.limits }

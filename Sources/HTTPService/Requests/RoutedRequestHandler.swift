@@ -38,7 +38,8 @@ final class RoutedRequestHandler: RequestHandling {
         let bytes = body.map { Array($0.readableBytesView) } ?? []
         let isOfWorker = principal.map { principal in route.role.map { !principal.roles.contains($0) } ?? false } ?? false
         let request = RoutedRequest(
-            shared: shared, head: head, path: path, query: query, body: bytes, principal: principal?.name, isOfWorker: isOfWorker)
+            shared: shared, head: head, path: path, query: query, body: bytes, principal: principal?.name, isOfWorker: isOfWorker,
+            mayBeWorkers: principal.map { $0.roles.contains(.worker) || $0.roles.contains(.ingest) } ?? true)
         let work = work
         exchange.run(under: limit, waits: limit.waits(in: shared), priority: route.isHealth ? .high : nil) { try await work(request) }
     }

@@ -15,8 +15,8 @@ enum EventResponses {
         let last = await request.parts.log.lastPosition
         let asked = try EventPageQuery(request, last: last)
         if request.isOfWorker { try checkWorker(asked) }
-        // A worker that asks for its placements is there.
-        let worker = asked.kinds.contains(.actorPlaced) ? asked.worker : nil
+        // A worker that reads its placements is there. Somebody who only reads along isn't it.
+        let worker = request.mayBeWorkers && asked.kinds.contains(.actorPlaced) ? asked.worker : nil
         let plane = request.parts.plane
         if let worker, !follows { _ = try? await plane.hear(worker: worker, uid: nil) }
         let streaming = Response.Streaming(heartbeat: follows ? format.heartbeat : nil) { writer in

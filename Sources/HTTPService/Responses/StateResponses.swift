@@ -94,6 +94,9 @@ enum StateResponses {
     /// The state now, or at `?at=`.
     private static func plane(_ request: RoutedRequest) async throws -> any ControlPlane {
         guard let text = request.query.text("at") else { return request.parts.plane }
+        if request.isOfWorker {
+            throw Problem(.forbidden, "the role worker reads the state of now: leave out at, or use a token with read", field: "at")
+        }
         guard let moment = Moment(text) ?? LogTime(rfc3339: plusRestored(text)).map({ .time($0) }) else {
             throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
         }

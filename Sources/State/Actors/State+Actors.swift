@@ -236,7 +236,8 @@ extension State {
         actor.state = next
         guard actor.pool >= 0 else { return }
         fold.touched.insert(Int(actor.pool))
-        if next == .crashed {
+        // A correction says what was missed, and says it of any time.
+        if next == .crashed, fields.corrects == nil {
             noteCrash(Int(actor.pool), fields.reason ?? "an actor crashed", &fold)
         } else if event.kind == .actorSuspended || event.kind == .actorPaused, old.isResident, pools[Int(actor.pool)].crashes != nil {
             pools[Int(actor.pool)].crashes = nil

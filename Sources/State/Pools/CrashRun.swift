@@ -48,9 +48,11 @@ extension State {
         noteFailure(home, error, &fold)
     }
 
-    /// A worker that nobody had sent away is gone, with so many actors.
+    /// A worker that nobody had sent away is gone, with so many actors. Without any it counts while it was young. In a pool whose policy only
+    /// recommends, somebody else may have sent it away, so there it doesn't count.
     mutating func noteLoss(_ home: Int, _ reason: String, actors: Int, readySince: LogTime, _ fold: inout Fold) {
-        guard actors > 0 || fold.at < readySince.adding(seconds: CrashRun.youthSeconds) else { return }
+        let mayBeOthers = pools[home].policy.map { $0.policy.mode != .auto } ?? false
+        guard actors > 0 || (!mayBeOthers && fold.at < readySince.adding(seconds: CrashRun.youthSeconds)) else { return }
         noteFailure(home, reason.isEmpty ? "a worker is gone" : "a worker is gone: \(reason)", &fold)
     }
 

@@ -645,8 +645,8 @@ import Testing
             bench.twin.seed(
                 Self.widgets, ["metadata": ["name": "w", "namespace": "ns"], "spec": ["replicas": 0], "status": ["replicas": 0]])
             try await bench.says(#"pool.observed ns/w {"specReplicas":0,"readyReplicas":0}"#)
-            bench.twin.delete(Self.widgets, "ns", "w")
             bench.events.clear()
+            bench.twin.delete(Self.widgets, "ns", "w")
             try await eventually("gone again") { tells("w", "TargetNotFound", "create it") }
         }
     }
