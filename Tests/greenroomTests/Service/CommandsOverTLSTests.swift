@@ -9,17 +9,6 @@ import Testing
 
 @Suite(.serialized)
 struct CommandsOverTLSTests {
-    private static let policy = """
-        apiVersion: greenroom.dev/v1
-        kind: WorkerPoolAutoscaler
-        metadata: {name: chat, namespace: demo}
-        spec:
-          mode: recommend
-          scaleTargetRef: {kind: Deployment, name: chat}
-          maxReplicaCount: 3
-          triggers: [{type: demand, threshold: 1}]
-        """
-
     private struct Secure {
         let served: Served
         let url: String
@@ -35,7 +24,7 @@ struct CommandsOverTLSTests {
         let served = try Served { folder in
             for (name, bytes) in [
                 ("server.crt", certificates.server), ("server.key", certificates.serverKey), ("ca.crt", certificates.authority),
-                ("other.crt", try TwinCertificates.strangers().authority), ("chat.yaml", Array(Self.policy.utf8)),
+                ("other.crt", try TwinCertificates.strangers().authority), ("chat.yaml", Array(Served.chatPolicy.utf8)),
             ] {
                 try Data(bytes).write(to: folder.appendingPathComponent(name))
             }

@@ -10,17 +10,6 @@ import Testing
 
 @Suite(.serialized)
 struct CommandsServedTests {
-    private static let policy = """
-        apiVersion: greenroom.dev/v1
-        kind: WorkerPoolAutoscaler
-        metadata: {name: chat, namespace: demo}
-        spec:
-          mode: recommend
-          scaleTargetRef: {kind: Deployment, name: chat}
-          maxReplicaCount: 3
-          triggers: [{type: demand, threshold: 1}]
-        """
-
     private struct Operator {
         let served: Served
         let folder: URL
@@ -36,7 +25,7 @@ struct CommandsServedTests {
 
     private func start(_ more: String = "") async throws -> Operator {
         let served = try Served { _ in more }
-        try Self.policy.write(to: served.folder.appendingPathComponent("chat.yaml"), atomically: true, encoding: .utf8)
+        try Served.chatPolicy.write(to: served.folder.appendingPathComponent("chat.yaml"), atomically: true, encoding: .utf8)
         try await served.start()
         return Operator(served: served, folder: served.folder)
     }
@@ -97,7 +86,7 @@ struct CommandsServedTests {
             }
             return "tokens: tokens"
         }
-        try Self.policy.write(to: served.folder.appendingPathComponent("chat.yaml"), atomically: true, encoding: .utf8)
+        try Served.chatPolicy.write(to: served.folder.appendingPathComponent("chat.yaml"), atomically: true, encoding: .utf8)
         try await served.start()
         let file = served.folder.appendingPathComponent("chat.yaml").path
         for (words, role) in [
@@ -178,7 +167,7 @@ struct CommandsServedTests {
         let served = person.served
         let file = person.folder.appendingPathComponent("chat.yaml")
         #expect(try await person.run("policy", "export").output.contains("maxReplicaCount: 3"))
-        try Self.policy.replacing("maxReplicaCount: 3", with: "maxReplicaCount: 7").write(to: file, atomically: true, encoding: .utf8)
+        try Served.chatPolicy.replacing("maxReplicaCount: 3", with: "maxReplicaCount: 7").write(to: file, atomically: true, encoding: .utf8)
         served.signal(SIGHUP)
         try await eventually("it is read again: \(served.log)") { served.log.contains("policies were read again") }
         #expect(try await person.run("policy", "export").output.contains("maxReplicaCount: 7"))

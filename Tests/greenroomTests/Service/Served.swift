@@ -102,3 +102,17 @@ final class Served: Sendable {
         #expect(await query(request)?.status == 200)
     }
 }
+
+extension Served {
+    /// What an operator applies first.
+    static let chatPolicy = """
+        apiVersion: greenroom.dev/v1
+        kind: WorkerPoolAutoscaler
+        metadata: {name: chat, namespace: demo}
+        spec:
+          mode: recommend
+          scaleTargetRef: {kind: Deployment, name: chat}
+          maxReplicaCount: 3
+          triggers: [{type: demand, threshold: 1}]
+        """
+}
