@@ -68,6 +68,8 @@ package struct State: Sendable {
         package var skipped: [SkippedEvent] = []
         /// Workers that have a lease, or had one, and said that they are ready or are gone; by their numbers.
         package internal(set) var leased: [Int] = []
+        /// Pools whose target showed its replicas.
+        package internal(set) var shown: [Int] = []
         /// Our own events that the loop waits for, as (subject or pool, kind, position).
         package internal(set) var own: [CommittedEvent] = []
         /// Which of those are shadows' decisions, by position.

@@ -117,6 +117,21 @@ struct LossTests {
         }
     }
 
+    @Test("pieces of commits whose sync failed, each written over the one before, are no loss")
+    func failedSyncs() throws {
+        let log = try EventLog.open(.test(path))
+        let sizes = try fill(log, 1...40)
+        let copy = try directory.copyLog(from: path, to: "failed.db")
+        let file = URL(fileURLWithPath: copy + "-wal")
+        var wal = try Data(contentsOf: file).prefix(sizes[39])
+        // What is left of a try begins within it: its later frames follow one another, and nothing else.
+        for commit in [10, 20, 30] { wal += wal[sizes[commit - 1]..<sizes[commit]] }
+        try wal.write(to: file)
+        let reopened = try EventLog.open(.test(copy))
+        #expect(reopened.head.seq == 40)
+        #expect(try reopened.verify().isSound)
+    }
+
     @Test("frames of an earlier round of the write-ahead log are no loss")
     func olderFrames() throws {
         let log = try EventLog.open(.test(path))

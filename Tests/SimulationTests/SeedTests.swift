@@ -28,6 +28,12 @@ import Testing
         }
     }
 
+    /// Seeds beyond the first ones that once found a fault which no scenario had.
+    @Test("seeds that once failed", arguments: [3_719, 6_590, 6_842, 7_357, 7_550] as [UInt64])
+    func found(seed: UInt64) throws {
+        if let failure = try Simulate.seed(seed, shrinks: false) { Issue.record("\(failure)") }
+    }
+
     @Test("the same seed is the same run, to the byte", arguments: [3, 14, 159] as [UInt64])
     func same(seed: UInt64) throws {
         let (first, second) = (try Simulation(FaultSchedule(seed: seed)).run(), try Simulation(FaultSchedule(seed: seed)).run())

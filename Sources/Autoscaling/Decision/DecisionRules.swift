@@ -4,7 +4,7 @@
 // rules of its time, the log says which (`policy.applied`, `rules`; 1 where it says nothing), and a replay follows them.
 
 package enum DecisionRules: Int, Hashable, Comparable, Sendable {
-    /// A schedule's floor only lifts the count that everything else led to.
+    /// A schedule's minimum only lifts the count that everything else led to.
     case first = 1
     /// A schedule makes the pool active while it runs, and its floor is recommended like what a trigger asks for: when it ends,
     /// cooldown and stabilization hold the count, as they do after KEDA's cron scaler.

@@ -2,12 +2,12 @@ package import Domain
 
 // How many workers should the pool have now, and until when does that stand?
 //
-// Steps 4 to 7: stabilization and rates, bounds, schedules, brakes, safety. The stages are functions over one flat
+// Steps 4 to 7: stabilization and rates, bounds, schedules, pauses, safety. The stages are functions over one flat
 // value, in this order:
 //
-//     at rest, or HPA's way (stabilize → limit → bound) → schedules → brakes → work in flight → busy workers → next deadline
+//     at rest, or HPA's way (stabilize → limit → bound) → schedules → pauses → work in flight → busy workers → next deadline
 //
-// A schedule's floor is recommended before stabilization (`evaluate`); here it is made sure of, whatever limits the way up.
+// A schedule's minimum is recommended before stabilization (`evaluate`); here it is made sure of, whatever limits the way up.
 //
 // An `Outcome` is the decision without its words: same inputs, same outcome; `Autoscaler.decide` only adds reasons.
 // Always: `to` is at least the number of busy workers, and `nextDeadline`, where there is one, is in the future.
@@ -60,7 +60,7 @@ extension Autoscaler {
             outcome.followHPA(policy, memory, evaluation)
         }
         outcome.raiseToSchedule(policy, evaluation)
-        outcome.brake(policy.pause)
+        outcome.pause(by: policy.pause)
         outcome.spareWorkInFlight(policy, observation)
         // Whoever took a worker has it, whatever the count: it isn't the pool's.
         if observation.claims == nil { outcome.spareBusyWorkers(observation.workers) }
@@ -206,7 +206,7 @@ extension Outcome {
     }
 }
 
-// MARK: - Schedules, brakes, safety
+// MARK: - Schedules, pauses, safety
 
 extension Outcome {
     fileprivate mutating func raiseToSchedule(_ policy: Policy, _ evaluation: Evaluation) {
@@ -229,8 +229,8 @@ extension Outcome {
         codes.insert(.scheduleFloor)
     }
 
-    /// Where a brake leaves nothing that time could change, there is nothing to wake up for either.
-    fileprivate mutating func brake(_ pause: Pause) {
+    /// Where a pause leaves nothing that time could change, there is nothing to wake up for either.
+    fileprivate mutating func pause(by pause: Pause) {
         beforePause = to
         if let held = pause.hold {
             to = held

@@ -40,7 +40,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case tooFewReplicas
     case tooManyReplicas
     case desiredWithinRange
-    // Floors, brakes, safety.
+    // Schedules, pauses, safety.
     case scheduleFloor
     case held
     case pausedScaleIn

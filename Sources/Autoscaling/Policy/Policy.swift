@@ -264,7 +264,7 @@ package struct Fallback: Hashable, Sendable {
     }
 }
 
-/// Operator's brakes. `hold` wins over the other two.
+/// An operator's pauses. `hold` wins over the other two.
 package struct Pause: Hashable, Sendable {
     package var scaleIn = false
     package var scaleOut = false

@@ -59,6 +59,7 @@ final class LoopCore: @unchecked Sendable {
     private var decisionWaiters: [PolicyKey: [@Sendable (DecisionView?) -> Void]] = [:]
     private var placementWaits = PlacementWaits()
     private var leases = WorkerLeases()
+    private var targetChecks = TargetChecks()
     /// Requests whose deadline passed and whose withdrawal is on its way to the log.
     private var withdrawing: Set<Position> = []
     /// Actors that somebody waits for and that the commit being folded is about.
@@ -233,6 +234,7 @@ final class LoopCore: @unchecked Sendable {
         if !withdrawing.isEmpty { withdrawing = state.requestDeadlines.remaining(of: withdrawing, at: scheduler.now) }
         for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
+        for pool in change.shown { targetChecks.isShown(pool) }
         for pool in change.pools { consider(pool) }
         for shadow in change.shadows { prompt(shadow) }
         wakeWaiters()
@@ -377,6 +379,7 @@ final class LoopCore: @unchecked Sendable {
         planner.drainSurplus(pool, held, &reservations, &outputs)
         removeEmptied(pool)
         drainDeadlines[pool] = held.drainDeadline(pool)
+        targetChecks.note(pool, showsAnother: state.pools[pool].showsAnotherCount, at: scheduler.now)
         prompt(PolicyKey(pool: pool))
         for shadow in state.pools[pool].shadows { prompt(PolicyKey(pool: pool, shadow: shadow.name)) }
     }
@@ -463,6 +466,7 @@ final class LoopCore: @unchecked Sendable {
             note(state.forecasts.earliest(after: reservations.wakesRung))
             note(state.requestDeadlines.earliest(except: withdrawing))
             note(leases.first)
+            note(targetChecks.first)
         }
         if earliest == alarm?.at { return }
         alarm?.work.cancel()
@@ -490,7 +494,14 @@ final class LoopCore: @unchecked Sendable {
         ringWakes(now)
         withdrawOverdue(now)
         loseSilent(now)
+        for pool in targetChecks.takeDue(now) { tellAgain(pool) }
         flush()
+    }
+
+    /// No decision follows where the count that stands is the one wanted: whoever changed the target, it is told that count again.
+    private func tellAgain(_ pool: Int) {
+        guard state.pools[pool].showsAnotherCount, let rescale = rescale(pool) else { return }
+        send(rescale, pool)
     }
 
     /// Nobody needs a worker for them any more.

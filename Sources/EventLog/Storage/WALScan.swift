@@ -2,8 +2,9 @@
 //
 // SQLite reads its write-ahead log up to the first frame with a wrong checksum. What a power cut left of the last commit ends
 // there. So does everything behind a flipped bit. The two can be told apart. A commit is synced before the next one is written, so
-// no commit follows what a power cut left. Each frame's checksum covers the one before, so a frame behind the bad one can be
-// recognized. A commit behind the bad frame, and anything behind that, was acknowledged.
+// nothing follows a commit that a power cut left. Each frame's checksum covers the one before, so a frame behind the bad one can be
+// recognized, and so can the frame that it was written after. A commit behind the bad frame that another frame was written after
+// was acknowledged.
 //
 // To be read while no connection has the log open for writing. Nothing is changed.
 
@@ -88,18 +89,15 @@ struct WALScan {
 
     private func loss(behind bad: Int, _ salts: Salts) -> Loss? {
         var loss = Loss(badFrame: bad, frames: 0, commits: 0)
-        // A commit that something follows was synced.
+        // A commit was synced where the next frame was written right after it. Where syncs failed, each try has overwritten the one
+        // before it: then pieces of several tries stand behind each other, and none of them follows a commit.
         var hasSyncedCommit = false
-        var hasCommit = bad > 0 && self.salts(bad) == salts && isCommit(bad)
         for frame in (bad + 1)..<max(frames + 1, bad + 1) {
             // The first frame's sum rests on the header's, which is damaged where the bad frame is none.
             guard frame > 1, isSound(frame, after: storedSum(frame - 1), salts) else { continue }
-            if hasCommit { hasSyncedCommit = true }
+            if self.salts(frame - 1) == salts, isCommit(frame - 1) { hasSyncedCommit = true }
             loss.frames += 1
-            if isCommit(frame) {
-                hasCommit = true
-                loss.commits += 1
-            }
+            if isCommit(frame) { loss.commits += 1 }
             if let seq = lastSeq(inPageOf: frame) { loss.lastSeq = max(loss.lastSeq ?? 0, seq) }
         }
         return hasSyncedCommit ? loss : nil

@@ -13,6 +13,8 @@ actor PoolTelling {
     static let source = "/greenroom/kubernetes/targets"
 
     private struct Said: Hashable {
+        /// Of the object: one that was deleted and made anew is told again, though it shows what the one before it showed.
+        var uid: String
         var specReplicas: Int
         var readyReplicas: Int
         var problem: TargetProblem?
@@ -24,6 +26,7 @@ actor PoolTelling {
     private let observed: @Sendable (_ specReplicas: Int) async -> Void
     private var lock = SerialLock()
 
+    private var uid = ""
     private var specReplicas: Int?
     /// nil where the target doesn't say.
     private var readyReplicas: Int?
@@ -49,12 +52,13 @@ actor PoolTelling {
         self.observed = observed
     }
 
-    /// The target was read, at this version.
-    func note(specReplicas: Int, readyReplicas: Int?, version: String) async throws {
+    /// The target was read: the object of this uid, at this version.
+    func note(specReplicas: Int, readyReplicas: Int?, uid: String, version: String) async throws {
+        self.uid = uid
         self.specReplicas = specReplicas
         self.readyReplicas = readyReplicas
         targetProblem = nil
-        try await say(version: version)
+        try await say(version: "\(uid)-\(version)")
     }
 
     /// It can't be read, or isn't there.
@@ -82,7 +86,8 @@ actor PoolTelling {
         let problem = targetProblem ?? podsProblem
         guard specReplicas != nil || problem != nil else { return }
         let now = Said(
-            specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem)
+            uid: uid, specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem
+        )
         guard now != said else { return }
         if let specReplicas, said?.specReplicas != specReplicas { await observed(specReplicas) }
         // What follows from the object alone has an id of the pool and the object's version: a restart says it once, and another pool

@@ -113,7 +113,6 @@ struct TargetsWatch: Sendable {
         // A pool of unclaimed workers counts them behind the time; they are counted where they are.
         let ready = pool.pool.isUnclaimed ? nil : object.readyReplicas(of: target).map { max(0, $0) }
         try await pool.telling.note(
-            specReplicas: max(0, spec), readyReplicas: ready,
-            version: "\(object.uid)-\(object.resourceVersion)")
+            specReplicas: max(0, spec), readyReplicas: ready, uid: object.uid, version: object.resourceVersion)
     }
 }

@@ -73,7 +73,10 @@ extension State {
         // Of a target that can't be read the counts say nothing.
         guard pools[home].targetProblem?.hasCounts ?? true else { return true }
         pools[home].observedReady = ready ?? pools[home].observedReady
-        if let found { pools[home].noteReplicas(found, at: fold.at) }
+        if let found {
+            pools[home].noteReplicas(found, at: fold.at)
+            fold.change.shown.append(home)
+        }
         return true
     }
 

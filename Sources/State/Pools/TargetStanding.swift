@@ -102,6 +102,12 @@ extension PoolState {
     @inline(__always)
     package var isFollowed: Bool { policy?.mode == .auto && !target.isYielding }
 
+    /// The target was told the count that stands, and shows another one. Workers that drain may hold it up.
+    package var showsAnotherCount: Bool {
+        guard isFollowed, scaleProblem == nil, let observedSpec else { return false }
+        return !(desired...desired.addingClamped(drainingReplicas)).contains(observedSpec)
+    }
+
     /// Its count is neither known nor ours: nobody can be beyond it. Processes are counted by those who run them.
     package var isTargetUnseen: Bool { target.ours == nil && policy?.policy.target.kind != ScaleTarget.processKind }
 

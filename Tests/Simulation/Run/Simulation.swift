@@ -60,6 +60,8 @@ package final class Simulation: @unchecked Sendable {
     package static let start = LogTime(rfc3339: "2026-11-21T08:00:00Z") ?? .zero
     /// Virtual seconds within which all comes to rest once it is healed: drains that were given up pause for up to an hour.
     package static let restSeconds: Int64 = 4_500
+    /// How often 10 s are waited for events that are on their way in when all faults have ended.
+    private static let longestWayIn = 30
     package static let quietSeconds: Int64 = 7_200
 
     package init(_ schedule: FaultSchedule, plant: Plant? = nil, oracles: [any Oracle] = Oracles.all) throws {
@@ -537,8 +539,10 @@ package final class Simulation: @unchecked Sendable {
         if log == nil { start() }
         isHealed = true
         trouble(seconds: 60)
-        // What waited on its way gets in, before anybody looks at what the log believes.
+        // What waited on its way gets in, before anybody looks at what the log believes; where the leader was deposed, the next one
+        // must have begun.
         pass(to: time.passed + 10_000_000)
+        for _ in 0..<Self.longestWayIn where !senders.isQuiet { pass(to: time.passed + 10_000_000) }
         beginWatches()
         for (k, pool) in schedule.pools.enumerated() {
             let policy = Policy.steady(pool)

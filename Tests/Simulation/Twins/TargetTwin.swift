@@ -329,6 +329,8 @@ package final class TargetTwin: @unchecked Sendable {
         for name in names { gone(name, "the target was deleted") }
         spec = 0
         lastSet = nil
+        // It is another object, whatever the one before it showed.
+        toldSpec = nil
         tell()
     }
 
