@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # The commit that `greenroom --version` of a release prints.
 COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help setup setup-release build release deb deb-root demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test simulate bench serve image image-root protos clean
+.PHONY: help setup setup-release build release deb deb-root demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test simulate simulate-coverage bench serve image image-root protos clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -68,6 +68,9 @@ failover-test: setup ## kill the leader of two instances under load with kill -9
 simulate: setup ## simulate faults: SEEDS=n (default 1000) FROM=1; one seed again: SEED=n ONLY=3,17; CONFIGURATION=release
 	GREENROOM_SIMULATE=1 $(SWIFT) build --scratch-path .build-simulate --product simulate-faults -c $(or $(CONFIGURATION),debug) -j $(JOBS)
 	.build-simulate/$(or $(CONFIGURATION),debug)/simulate-faults $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--from $(or $(FROM),1) --count $(or $(SEEDS),1000))
+
+simulate-coverage: setup ## simulate faults, and report what of the log, the state and the loop they reach: SEEDS=n (default 200)
+	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/simulate-coverage.sh $(or $(SEEDS),200)
 
 image: ## build the container image, tagged greenroom:latest (IMAGE)
 	docker build --build-arg GREENROOM_COMMIT=$(COMMIT) -t $(or $(IMAGE),greenroom:latest) .

@@ -125,7 +125,8 @@ final class LoopHarness: @unchecked Sendable {
         guard command.step == (keepsDrained ? .remove : .drain), !ignoresRemovals else { return }
         // Told again after a restart: it is on its way already.
         guard left.insert(worker).inserted else { return }
-        population[command.pool.name, default: 1] -= 1
+        // Workers that a test made known itself were never counted.
+        population[command.pool.name] = max(0, population[command.pool.name, default: 1] - 1)
         marked[command.pool.name]?.remove(worker)
         _ = scheduler.perform(at: scheduler.now.adding(microseconds: 10_000)) { [weak self] in
             self?.send(.workerGone, worker, #"{"reason":"drained"}"#)

@@ -29,7 +29,6 @@ import Testing
         #expect(loop.rescales.count == 1)
         loop.advance(2)
         #expect(loop.rescales.map(\.to) == [2, 2])
-        #expect(loop.rescales[0].seq == loop.rescales[1].seq)
         // Its watch is down: it shows nothing at all.
         loop.advance(7_200)
         #expect(loop.rescales.count == 2)
