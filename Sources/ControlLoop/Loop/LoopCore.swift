@@ -60,7 +60,7 @@ final class LoopCore: @unchecked Sendable {
     private var placementWaits = PlacementWaits()
     private var leases = WorkerLeases()
     /// Requests whose deadline passed and whose withdrawal is on its way to the log.
-    private var withdrawing: Set<Position> = []
+    private var withdrawing: Set<RequestDeadlines.Entry> = []
     /// Actors that somebody waits for and that the commit being folded is about.
     private var awaited: Set<NameID> = []
     private(set) var isStopping = false
@@ -230,7 +230,7 @@ final class LoopCore: @unchecked Sendable {
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
         reservations.note(change, held)
         for worker in change.leased { beginLease(worker, isHeard: true) }
-        if !withdrawing.isEmpty { withdrawing = state.requestDeadlines.remaining(of: withdrawing, at: scheduler.now) }
+        if !withdrawing.isEmpty { withdrawing = state.requestDeadlines.remaining(of: withdrawing) }
         for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.pools { consider(pool) }
@@ -461,7 +461,8 @@ final class LoopCore: @unchecked Sendable {
             note(planner.waits.first)
             note(drainDeadlines.first)
             note(state.forecasts.earliest(after: reservations.wakesRung))
-            note(state.requestDeadlines.earliest(except: withdrawing))
+            // With so many on their way, the next are looked at once the log has these.
+            if withdrawing.count < Self.withdrawnAtOnce { note(state.requestDeadlines.earliest(except: withdrawing)) }
             note(leases.first)
         }
         if earliest == alarm?.at { return }
@@ -495,13 +496,14 @@ final class LoopCore: @unchecked Sendable {
 
     /// Nobody needs a worker for them any more.
     private func withdrawOverdue(_ now: LogTime) {
-        for due in state.requestDeadlines.reached(now, except: withdrawing, limit: Self.withdrawnAtOnce) {
-            withdrawing.insert(due.request)
-            outputs.withdraw(state.actors[due.actor].name, request: due.request, reason: "its deadline passed")
+        let limit = Self.withdrawnAtOnce - withdrawing.count
+        for due in state.requestDeadlines.reached(now, except: withdrawing, limit: limit) {
+            withdrawing.insert(due)
+            outputs.withdraw(state.actors[due.key.actor].name, request: due.key.request, reason: "its deadline passed")
         }
     }
 
-    /// So many of one moment come in one commit.
+    /// So many are on their way to the log at one time.
     private static let withdrawnAtOnce = 1_000
 
     // MARK: - Leases
