@@ -64,8 +64,8 @@ final class LoopCore: @unchecked Sendable {
     /// Actors that somebody waits for and that the commit being folded is about.
     private var awaited: Set<NameID> = []
     private(set) var isStopping = false
-    /// The target of each pool that was told a count in this run.
-    private var resizedTargets: [Int: ScaleTarget] = [:]
+    /// Each pool whose target was told a count in this run, as it was then.
+    private var resizedPools: [Int: ActuatedPool] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
@@ -270,8 +270,13 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
-    /// The policy names another target than the one that was told the count: that one wasn't told at all.
-    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { resizedTargets[pool].map { $0 != rescale.pool.target } ?? false }
+    /// The policy names another target than the one that was told the count: that one wasn't told at all. So are processes with other
+    /// slots: those that run keep theirs.
+    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool {
+        guard let told = resizedPools[pool] else { return false }
+        if told.target != rescale.pool.target { return true }
+        return told.target.kind == ScaleTarget.processKind && told.slotsPerWorker != rescale.pool.slotsPerWorker
+    }
 
     /// The target was let go of, and shows another count than the one that stands: that one never reached it.
     private func isElsewhere(_ pool: Int) -> Bool {
@@ -290,7 +295,7 @@ final class LoopCore: @unchecked Sendable {
     private func send(_ rescale: Rescale, _ pool: Int) {
         release(pool)
         actuated[pool] = rescale.pool.target
-        resizedTargets[pool] = rescale.pool.target
+        resizedPools[pool] = rescale.pool
         follow(.rescale(rescale))
     }
 
