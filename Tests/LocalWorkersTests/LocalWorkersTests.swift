@@ -41,6 +41,16 @@ import Testing
         }
     }
 
+    @Test func `of a worker's last lines the one it ends with says all`() {
+        let words = LastWords()
+        for line in ["1", "2", "3", "4"] { words.heard(line) }
+        #expect(words.text == "2 / 3 / 4")
+        words.heard("greenroom: http://127.0.0.1:8080: the token is not known here: name another")
+        #expect(words.text == "greenroom: http://127.0.0.1:8080: the token is not known here: name another")
+        words.heard("a turn's command said something more")
+        #expect(words.text.hasPrefix("4 / greenroom: "))
+    }
+
     @Test func `another command replaces the workers that run, and the same again none`() async throws {
         try await withBench(Bench.obedient) { bench in
             try await bench.resize(2)

@@ -15,23 +15,23 @@ import Testing
         var deadlines = Deadlines<Int>()
         var plain: [Int: Int64] = [:]
         for _ in 0..<4_000 {
-            let key = generator.below(600)
+            let key = Int.random(in: 0..<600, using: &generator)
             if let at = plain[key] {
                 let wasThere = deadlines.remove(key, at: LogTime(microseconds: at))
                 #expect(wasThere)
                 plain[key] = nil
             } else {
                 // Of few moments, so that many are the same.
-                let at = Int64(generator.below(40))
+                let at = Int64(Int.random(in: 0..<40, using: &generator))
                 let wasThere = deadlines.remove(key, at: LogTime(microseconds: at))
                 #expect(!wasThere)
                 deadlines.add(key, at: LogTime(microseconds: at))
                 plain[key] = at
             }
             let sorted = plain.map { Entry(at: LogTime(microseconds: $0.value), key: $0.key) }.sorted()
-            let now = LogTime(microseconds: Int64(generator.below(45)))
-            let others = Set(sorted.prefix(generator.below(5)) + sorted.suffix(2))
-            let limit = generator.below(20)
+            let now = LogTime(microseconds: Int64(Int.random(in: 0..<45, using: &generator)))
+            let others = Set(sorted.prefix(Int.random(in: 0..<5, using: &generator)) + sorted.suffix(2))
+            let limit = Int.random(in: 0..<20, using: &generator)
             #expect(deadlines.count == sorted.count && deadlines.isEmpty == sorted.isEmpty && deadlines.first == sorted.first?.at)
             #expect(deadlines.first(after: now) == sorted.first { $0.at > now }?.at)
             #expect(deadlines.first(except: others) == sorted.first { !others.contains($0) }?.at)
