@@ -23,7 +23,7 @@ final class LoopMetrics: LoopObserving {
     private let reactionSeconds: Timer
     private let handles = Mutex(Handles())
 
-    private struct Handles {
+    fileprivate struct Handles {
         var skipped = 0
         var decisions: [DecisionKey: Counter] = [:]
         var placements: [PlacementKey: (count: Counter, wait: Timer)] = [:]
@@ -35,7 +35,7 @@ final class LoopMetrics: LoopObserving {
         var pools: [String: PoolGauges] = [:]
     }
 
-    private struct DecisionKey: Hashable {
+    fileprivate struct DecisionKey: Hashable {
         var pool: String
         var shadow: String?
         var direction: String
@@ -46,17 +46,17 @@ final class LoopMetrics: LoopObserving {
         }
     }
 
-    private struct GoneKey: Hashable {
+    fileprivate struct GoneKey: Hashable {
         var pool: String
         var end: WorkerEnd
     }
 
-    private struct ClaimKey: Hashable {
+    fileprivate struct ClaimKey: Hashable {
         var pool: String
         var launch: ClaimLaunch
     }
 
-    private struct PlacementKey: Hashable {
+    fileprivate struct PlacementKey: Hashable {
         var pool: String
         var tier: RestoreTier
     }
@@ -200,102 +200,115 @@ final class LoopMetrics: LoopObserving {
         }
     }
 
-    /// Sets the gauges of all pools: called when somebody reads the metrics.
+    /// Sets the gauges of all pools: called when somebody reads the metrics. What was counted of a pool that is there no more goes away.
     func show(_ pools: [PoolView]) {
         handles.withLock { handles in
+            var names: Set<String> = []
             for pool in pools {
                 let name = "\(pool.namespace)/\(pool.name)"
-                let gauges = handles.pools[name] ?? PoolGauges(pool: name, factory)
-                handles.pools[name] = gauges
-                gauges.show(pool)
+                names.insert(name)
+                handles.pools[name, default: PoolGauges(pool: name, factory)].show(pool)
             }
+            let gone = handles.pools.keys.filter { !names.contains($0) }
+            if !gone.isEmpty { handles.forget(Set(gone)) }
         }
     }
 }
 
-/// The gauges of one pool.
+extension LoopMetrics.Handles {
+    /// Of pools whose gauges were shown before: others may have been made a moment ago.
+    fileprivate mutating func forget(_ gone: Set<String>) {
+        for (pool, gauges) in pools where gone.contains(pool) {
+            gauges.destroy()
+            pools[pool] = nil
+        }
+        for (key, counter) in decisions where gone.contains(key.pool) {
+            counter.destroy()
+            decisions[key] = nil
+        }
+        for (key, placed) in placements where gone.contains(key.pool) {
+            placed.count.destroy()
+            placed.wait.destroy()
+            placements[key] = nil
+        }
+        for (pool, timer) in starts where gone.contains(pool) {
+            timer.destroy()
+            starts[pool] = nil
+        }
+        for (pool, counter) in actuationFailures where gone.contains(pool) {
+            counter.destroy()
+            actuationFailures[pool] = nil
+        }
+        for (key, counter) in self.gone where gone.contains(key.pool) {
+            counter.destroy()
+            self.gone[key] = nil
+        }
+        for (pool, counter) in crashed where gone.contains(pool) {
+            counter.destroy()
+            crashed[pool] = nil
+        }
+        for (key, served) in claims where gone.contains(key.pool) {
+            served.count.destroy()
+            served.latency.destroy()
+            claims[key] = nil
+        }
+    }
+}
+
+/// The gauges of one pool, each made when it is first set.
 private struct PoolGauges {
-    private let desired, ready, busy, starting, draining: Gauge
-    private let resident, oldestWait: Gauge
-    private let claims: ClaimGauges
-    private let conditions: [(holds: @Sendable (PoolView) -> Bool, gauge: Gauge)]
-    private let blocked: [(reason: String, gauge: Gauge)]
-    private let reported: [(state: String, count: @Sendable (PoolView.BusyReportsView) -> Int)] = [
-        ("busy", { $0.busy }), ("idle", { $0.idle }), ("unknown", { $0.unknown }),
-    ]
+    private struct Series: Hashable {
+        var name: String
+        var labels: [String]
+    }
+
+    private var gauges: [Series: Gauge] = [:]
     private let pool: String
     private let factory: any MetricsFactory
 
     init(pool: String, _ factory: any MetricsFactory) {
         self.pool = pool
         self.factory = factory
-        func workers(_ what: String) -> Gauge {
-            Gauge(label: "greenroom_pool_\(what)_workers", dimensions: [("pool", pool)], factory: factory)
-        }
-        desired = workers("desired")
-        ready = workers("ready")
-        busy = workers("busy")
-        starting = workers("starting")
-        draining = workers("draining")
-        claims = ClaimGauges(pool: pool, factory)
-        oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)], factory: factory)
-        let known: [(name: String, holds: @Sendable (PoolView) -> Bool)] = [
-            ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
-            ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }), ("NoPolicy", { $0.target.isEmpty }),
-        ]
-        conditions = known.map {
-            ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)], factory: factory))
-        }
-        resident = Gauge(label: "greenroom_demand", dimensions: [("pool", pool), ("state", "resident"), ("reason", "")], factory: factory)
-        blocked = BlockedReason.allCases.map { reason in
-            (
-                reason.name,
-                Gauge(
-                    label: "greenroom_demand", dimensions: [("pool", pool), ("state", "blocked"), ("reason", reason.name)], factory: factory
-                )
-            )
-        }
     }
 
-    func show(_ view: PoolView) {
-        desired.record(view.desired)
-        ready.record(view.ready)
-        busy.record(view.busy)
-        starting.record(view.starting)
-        draining.record(view.draining)
-        resident.record(view.demand.resident)
-        oldestWait.record(view.oldestWaitSeconds ?? 0)
-        if let served = view.claims { claims.show(served) }
-        for condition in conditions { condition.gauge.record(condition.holds(view) ? 1 : 0) }
-        for (reason, gauge) in blocked { gauge.record(view.demand.blocked[reason] ?? 0) }
+    mutating func show(_ view: PoolView) {
+        set("greenroom_pool_desired_workers", to: Double(view.desired))
+        set("greenroom_pool_ready_workers", to: Double(view.ready))
+        set("greenroom_pool_busy_workers", to: Double(view.busy))
+        set("greenroom_pool_starting_workers", to: Double(view.starting))
+        set("greenroom_pool_draining_workers", to: Double(view.draining))
+        set("greenroom_oldest_wait_seconds", to: view.oldestWaitSeconds ?? 0)
+        set("greenroom_demand", [("state", "resident"), ("reason", "")], to: Double(view.demand.resident))
+        for reason in BlockedReason.allCases {
+            let count = view.demand.blocked[reason.name] ?? 0
+            set("greenroom_demand", [("state", "blocked"), ("reason", reason.name)], to: Double(count))
+        }
+        let conditions = [
+            ("Ready", view.readyCondition), ("Active", view.active), ("Paused", view.paused), ("Fallback", view.fallback),
+            ("WorkersFailing", view.workersFailing?.isPersistent ?? false), ("NoPolicy", view.target.isEmpty),
+        ]
+        for (name, holds) in conditions { set("greenroom_pool_condition", [("condition", name)], to: holds ? 1 : 0) }
+        if let served = view.claims { show(served) }
         // Only pools whose pods are asked have these.
         guard let reports = view.busyReports else { return }
-        for (state, count) in reported {
-            Gauge(label: "greenroom_pool_reported_workers", dimensions: [("pool", pool), ("state", state)], factory: factory).record(
-                count(reports))
-        }
-    }
-}
-
-/// Those that a pool of unclaimed sandboxes has besides; made once there are claims to tell of.
-private struct ClaimGauges {
-    private let pool: String
-    private let factory: any MetricsFactory
-
-    init(pool: String, _ factory: any MetricsFactory) {
-        self.pool = pool
-        self.factory = factory
-    }
-
-    func show(_ view: PoolView.ClaimsView) {
-        gauge("greenroom_claims_warm_share").record(view.warmShare ?? 1)
-        gauge("greenroom_idle_sandbox_seconds").record(view.idleSandboxSeconds)
-        for (reason, count) in view.misses.sorted(by: { $0.key < $1.key }) {
-            gauge("greenroom_claim_misses", [("reason", reason)]).record(Double(count))
+        for (state, count) in [("busy", reports.busy), ("idle", reports.idle), ("unknown", reports.unknown)] {
+            set("greenroom_pool_reported_workers", [("state", state)], to: Double(count))
         }
     }
 
-    private func gauge(_ label: String, _ more: [(String, String)] = []) -> Gauge {
-        Gauge(label: label, dimensions: [("pool", pool)] + more, factory: factory)
+    /// Those that a pool of unclaimed sandboxes has besides.
+    private mutating func show(_ view: PoolView.ClaimsView) {
+        set("greenroom_claims_warm_share", to: view.warmShare ?? 1)
+        set("greenroom_idle_sandbox_seconds", to: view.idleSandboxSeconds)
+        for (reason, count) in view.misses { set("greenroom_claim_misses", [("reason", reason)], to: Double(count)) }
+    }
+
+    func destroy() { for gauge in gauges.values { gauge.destroy() } }
+
+    private mutating func set(_ name: String, _ more: [(String, String)] = [], to value: Double) {
+        let series = Series(name: name, labels: more.map(\.1))
+        let gauge = gauges[series] ?? Gauge(label: name, dimensions: [("pool", pool)] + more, factory: factory)
+        gauges[series] = gauge
+        gauge.record(value)
     }
 }

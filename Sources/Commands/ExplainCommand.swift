@@ -272,6 +272,15 @@ struct Explanation: Sendable {
 
     private static func tenths(_ value: Double) -> String { String((value * 10).rounded() / 10) }
 
+    /// What the triggers want, where that is another number by now than the one that the decision names. Not of a shadow or an earlier
+    /// decision.
+    var wantedNow: Int? {
+        guard isLatest, recorded.shadow == nil, let now = pool?.wanted, let then = recorded.decision.limitingReason?["wanted"]?.text else {
+            return nil
+        }
+        return String(now) == then ? nil : now
+    }
+
     var json: JSONValue {
         get throws {
             var json = recorded.json
@@ -330,6 +339,7 @@ struct Explanation: Sendable {
         lines += inputs(palette)
         lines += ["", palette.bold("What limits it"), "  " + (decision.limitText ?? "nothing: it is what the triggers want")]
         lines += ["", palette.bold("What would change it"), "  " + decision.changeText]
+        if let wantedNow { lines.append("  by now its triggers want \(wantedNow)") }
         if let next = decision.nextDeadline, isLatest { lines.append("  " + due(next, time)) }
         if !commands.isEmpty {
             let width = commands.reduce(0) { max($0, DisplayText.width($1.to)) }

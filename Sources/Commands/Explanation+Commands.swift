@@ -47,7 +47,7 @@ extension Explanation {
         }
         switch recorded.decision.limitingReason.flatMap({ ReasonCode(name: $0.code) }) {
         case .tooManyReplicas, .aboveMaximum:
-            let wanted = recorded.decision.limitingReason?["wanted"]?.text ?? "N"
+            let wanted = wantedNow.map { String($0) } ?? recorded.decision.limitingReason?["wanted"]?.text ?? "N"
             advice.append(Advice(to: "raise the maximum", command: "greenroom scale \(name) --max \(wanted)"))
         case .tooFewReplicas: advice.append(Advice(to: "lower the minimum", command: "greenroom scale \(name) --min 0"))
         case .scaleUpLimit, .scaleDownLimit, .scaleUpStabilized, .scaleDownStabilized, .scheduleFloor:

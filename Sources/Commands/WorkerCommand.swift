@@ -175,7 +175,8 @@ struct WorkerCommand: AsyncParsableCommand {
     /// Whom the service doesn't let in needs another token; else it may be away.
     static func remedy(_ problem: String) -> String {
         problem.contains("token")
-            ? "a worker's token needs the role worker: add it to its line in the tokens file, or name another with --token-file"
+            ? "a worker's token needs the role worker: add it to its line in the tokens file, or name another with --token-file "
+                + "(of pools of kind: Process, workers.tokenFile in the service's configuration)"
             : "check --server and --token-file, and that the service runs"
     }
 

@@ -26,7 +26,7 @@ enum ExitStatus: Hashable, Sendable {
 /// The last lines that a process wrote to stderr, for who says why it ended.
 final class LastWords: Sendable {
     private static let linesKept = 3
-    private static let lineCharacters = 200
+    private static let lineCharacters = 400
     private let lines = Mutex<[String]>([])
 
     func heard(_ line: String) {
@@ -36,8 +36,14 @@ final class LastWords: Sendable {
         }
     }
 
-    /// In one line.
-    var text: String { lines.withLock { $0 }.joined(separator: " / ") }
+    /// In one line. What a worker of ours ends with says all; its log before says it once more.
+    var text: String {
+        let lines = lines.withLock { $0 }
+        guard let last = lines.last, last.hasPrefix(Self.ending) else { return lines.joined(separator: " / ") }
+        return last
+    }
+
+    private static let ending = "greenroom: "
 }
 
 /// A worker that could not be started: what was run, and why it failed.

@@ -90,6 +90,7 @@ extension State {
             fallback: pool.evaluation?.fallbackReplicas != nil,
             reason: Self.problem(of: pool, at: now),
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
+            wanted: policy == nil ? nil : pool.evaluation?.recommended,
             workersFailing: Self.failing(of: pool, at: now),
             busyReports: busyReports(index, names: names, at: now),
             claims: pool.isUnclaimed ? pool.claims?.view(refill: pool.starts, at: now) : nil,

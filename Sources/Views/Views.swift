@@ -40,6 +40,9 @@ package struct PoolView: Codable, Hashable, Sendable {
     package var foreignReplicas: ForeignReplicasView? = nil
     /// What is paused and who said so; nil where nothing is.
     package var pause: PauseView? = nil
+    /// How many its triggers want now, before stabilization, rates, bounds and pauses; nil without a policy. The last decision names what
+    /// they wanted then: while something limits the count, more that is wanted is no news.
+    package var wanted: Int? = nil
     /// Workers that ended before they were ready, since one last became ready; else turns that crashed and workers that were lost, since a
     /// turn last ended well. nil where there are none.
     package var workersFailing: WorkersFailingView? = nil

@@ -5,18 +5,25 @@ import Logging
 // How does every report reach the log, in order and once?
 //
 // Reports leave in the order they were made, one request under way at a time, those that waited together in one batch. A
-// batch is sent again until it is acknowledged; ids make that harmless. What the service refuses for ever is logged and
-// dropped, alone: the rest of its batch is sent without it. When one batch has been tried for too long, or the worker is
-// not let in, the outbox closes, and every delivery from then on fails with the reason.
+// batch is sent again until it is acknowledged; ids make that harmless. What the service refuses for ever is answered so to whoever
+// made it, who decides what is said instead; the rest of its batch is sent without it. When one batch has been tried for too long, or
+// the worker is not let in, the outbox closes, and every delivery from then on fails with the reason.
 
 struct OutboxFault: Error, Hashable, Sendable {
     var problem: String
 }
 
+/// What became of a report.
+enum Delivery: Hashable, Sendable {
+    case logged(Acknowledgement)
+    /// The service refuses it whoever sends it again, and says why. It isn't in the log.
+    case refused(String)
+}
+
 actor Outbox {
     private struct Entry {
         var events: EventBatch
-        var done: CheckedContinuation<Result<Acknowledgement, OutboxFault>, Never>
+        var done: CheckedContinuation<Result<Delivery, OutboxFault>, Never>
     }
 
     private let link: any WorkerLink
@@ -37,7 +44,7 @@ actor Outbox {
     }
 
     /// Returns once `events` are durable, or were refused for ever.
-    func deliver(_ events: EventBatch) async throws(OutboxFault) -> Acknowledgement {
+    func deliver(_ events: EventBatch) async throws(OutboxFault) -> Delivery {
         if let closed { throw closed }
         guard queue.count < limits.queuedReports else { throw OutboxFault(problem: "\(queue.count) reports wait already") }
         let result = await withCheckedContinuation { done in
@@ -71,13 +78,12 @@ actor Outbox {
         for entry in entries { batch.append(entry.events) }
         switch await sendUntilAnswered(batch) {
         case .success(let acknowledgement):
-            for entry in entries { entry.done.resume(returning: .success(acknowledgement)) }
+            for entry in entries { entry.done.resume(returning: .success(.logged(acknowledgement))) }
         case .failure(.refused(let problem)) where entries.count > 1:
             logger.debug("a batch was refused; sending its reports one by one", metadata: ["problem": "\(problem)"])
             for entry in entries { await send([entry]) }
         case .failure(.refused(let problem)):
-            logger.error("the service refuses a report; it is lost", metadata: ["problem": "\(problem)"])
-            for entry in entries { entry.done.resume(returning: .success(Acknowledgement(firstSeq: 0, lastSeq: 0))) }
+            for entry in entries { entry.done.resume(returning: .success(.refused(problem))) }
         case .failure(let fault):
             for entry in entries { entry.done.resume(returning: .failure(closed ?? OutboxFault(problem: fault.problem))) }
             close(fault.problem)

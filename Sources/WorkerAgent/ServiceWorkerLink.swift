@@ -39,6 +39,10 @@ package struct ServiceWorkerLink: WorkerLink {
         guard let acknowledgement = Acknowledgement(json: response.body) else {
             throw .unavailable("an answer to POST /v1/events without firstSeq and lastSeq; is this a Greenroom server?")
         }
+        // Of several events some may be repeats of other ones: these aren't in the log. Sent one by one, each is answered for itself.
+        if Acknowledgement.hasConflicts(json: response.body) {
+            throw .refused("the log has other events under the ids of some of these")
+        }
         return acknowledgement
     }
 
@@ -84,5 +88,17 @@ extension Acknowledgement {
         }
         guard let positions else { return nil }
         self.init(firstSeq: positions.0, lastSeq: positions.1)
+    }
+
+    /// Whether some of the events are in the log under their ids with other content.
+    static func hasConflicts(json: [UInt8]) -> Bool {
+        json.withUnsafeBufferPointer { bytes in
+            var cursor = JSONCursor(bytes)
+            guard let whole = try? cursor.value(), whole.kind == .object else { return false }
+            let body = EventBody(bytes, whole.range)
+            var isThere = false
+            if let conflicts = body["conflicts"] { body.forEachElement(of: conflicts) { _ in isThere = true } }
+            return isThere
+        }
     }
 }

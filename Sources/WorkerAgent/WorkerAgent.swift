@@ -10,7 +10,8 @@ package import Logging
 // runs, and goes; told to stop it breaks off and says so as well as it can.
 //
 // Always: a placement runs at most once; `actor.suspended` is durable before its slot is given to another; a worker that
-// can no longer make itself heard ends, because the log will have given its actors away.
+// can no longer make itself heard ends, because the log will have given its actors away. A report that the service refuses isn't lost
+// silently: the turn is reported as a crash that says what was refused and where its snapshot is, so that the slot becomes free.
 //
 // The agent's actor guards the ledger and the mode. Turns are tasks of their own, cancelled only by the end.
 
@@ -43,6 +44,8 @@ package actor WorkerAgent {
     private(set) var mode = Mode.serving
     var ledger: SlotLedger
     private var events: WorkerEvents
+    /// Turns whose `actor.running` the service refuses, and why.
+    private var refusedRuns: [Position: String] = [:]
     /// Its `worker.ready` is in the log, at this position.
     private(set) var readySeq: Position = 0
     var isRegistered: Bool { readySeq > 0 }
@@ -114,10 +117,8 @@ package actor WorkerAgent {
         follower = Task { await followPlacements() }
         await untilStreamIsTried()
         guard !hasEnded else { return }
-        let ready = events.ready(configuration, at: clock.now())
         do throws(OutboxFault) {
-            let acknowledgement = try await outbox.deliver(ready)
-            guard acknowledgement.firstSeq > 0 else { throw OutboxFault(problem: "the service refused worker.ready") }
+            let acknowledgement = try await sayReady()
             ledger.begin(after: acknowledgement.firstSeq)
             readySeq = acknowledgement.firstSeq
         } catch {
@@ -130,6 +131,18 @@ package actor WorkerAgent {
         waitingForRegistration = []
         guard !hasEnded else { return }
         if let drainReason { await finishDrain(reason: drainReason) }
+    }
+
+    private func sayReady() async throws(OutboxFault) -> Acknowledgement {
+        if case .logged(let acknowledgement) = try await outbox.deliver(events.ready(configuration, at: clock.now())) {
+            return acknowledgement
+        }
+        // Its id may be an earlier worker's of this name.
+        events.beginAnew(at: clock.now())
+        switch try await outbox.deliver(events.ready(configuration, at: clock.now())) {
+        case .logged(let acknowledgement): return acknowledgement
+        case .refused(let problem): throw OutboxFault(problem: "the service refuses worker.ready: \(problem)")
+        }
     }
 
     /// The stream is open; or it can't be had now, and the worker isn't held up by that: it looks for its placements meanwhile.
@@ -161,8 +174,7 @@ package actor WorkerAgent {
         case .start: begin(placement)
         case .refused:
             logger.error("more placements than slots and queue; refusing one", metadata: ["actor": "\(placement.actor)"])
-            let crashed = events.crashed(placement, reason: "the worker has no free slot", at: clock.now())
-            await deliver(crashed)
+            await report("actor.crashed", events.crashed(placement, reason: "the worker has no free slot", at: clock.now()))
         }
     }
 
@@ -179,18 +191,46 @@ package actor WorkerAgent {
         // Whoever breaks a turn off reports it.
         guard !hasEnded, !Task.isCancelled else { return }
         switch result {
-        case .success(let snapshot): await deliver(events.suspended(placement, snapshot, at: clock.now()))
+        case .success(let snapshot): await suspend(placement, snapshot)
         case .failure(let fault):
             logger.warning("a turn failed", metadata: ["actor": "\(placement.actor)", "reason": "\(fault.reason)"])
-            await deliver(events.crashed(placement, reason: fault.reason, at: clock.now()))
+            await crash(placement, reason: fault.reason)
         }
         finished(placement)
     }
 
+    private func suspend(_ placement: Placement, _ snapshot: TurnSnapshot?) async {
+        // Where the log doesn't know that it runs, it wouldn't take that it is suspended.
+        var problem = refusedRuns.removeValue(forKey: placement.seq).map { "actor.running: \($0)" }
+        if problem == nil {
+            let suspended = events.suspended(placement, snapshot, at: clock.now())
+            problem = await report("actor.suspended", suspended, of: placement).map { "actor.suspended: \($0)" }
+        }
+        guard let problem, !hasEnded else { return }
+        let place = snapshot.map { "; its snapshot is \(Self.shortened($0.uri))" } ?? ""
+        await crash(placement, reason: "the turn ended well, and the service refuses \(Self.shortened(problem))\(place)")
+    }
+
+    /// Its slot becomes free, and its last snapshot that the log knows stays.
+    private func crash(_ placement: Placement, reason: String) async {
+        refusedRuns[placement.seq] = nil
+        let refusal = await report("actor.crashed", events.crashed(placement, reason: reason, at: clock.now()), of: placement)
+        guard refusal != nil, !hasEnded else { return }
+        // The reason may be what can't be taken.
+        let plain = events.crashed(placement, reason: "its turn failed; the worker's log says why", at: clock.now())
+        await report("actor.crashed", plain, of: placement)
+    }
+
     private func sayRunning(_ placement: Placement, restoreMillis: Int64?) async {
         guard !hasEnded, !Task.isCancelled else { return }
-        await deliver(events.running(placement, restoreMillis: restoreMillis, at: clock.now()))
+        let running = events.running(placement, restoreMillis: restoreMillis, at: clock.now())
+        guard let problem = await report("actor.running", running, of: placement), !hasEnded else { return }
+        // What it says besides may be what can't be taken.
+        let plain = events.running(placement, saysMore: false, at: clock.now())
+        if await report("actor.running", plain, of: placement) != nil { refusedRuns[placement.seq] = problem }
     }
+
+    private static func shortened(_ text: String) -> String { text.utf8.count > 1_000 ? "\(text.prefix(500))…" : text }
 
     private func finished(_ placement: Placement) {
         tasks[placement.seq] = nil
@@ -200,9 +240,21 @@ package actor WorkerAgent {
         waitingForIdle = []
     }
 
-    /// Returns once the log has it; where it can't be had, the worker ends.
-    private func deliver(_ report: EventBatch) async {
-        do throws(OutboxFault) { _ = try await outbox.deliver(report) } catch { lose(error.problem) }
+    /// Returns once the log has it, or refuses it: then why. Where the log can't be had, the worker ends.
+    @discardableResult
+    private func report(_ kind: String, _ report: EventBatch, of placement: Placement? = nil) async -> String? {
+        do throws(OutboxFault) {
+            guard case .refused(let problem) = try await outbox.deliver(report) else { return nil }
+            logger.error(
+                "the service refuses a report; it isn't in the log",
+                metadata: ["kind": "\(kind)", "actor": "\(placement?.actor ?? "")", "problem": "\(problem)"])
+            // Its id may be taken: by an earlier worker of this name, whose clock was ahead.
+            events.beginAnew(at: clock.now())
+            return problem
+        } catch {
+            lose(error.problem)
+            return nil
+        }
     }
 
     // MARK: - Draining
@@ -211,7 +263,7 @@ package actor WorkerAgent {
         logger.info("draining", metadata: ["reason": "\(reason)", "turns": "\(ledger.held.count)"])
         let unheard = Task { await leaveUnheard(reason: reason) }
         defer { unheard.cancel() }
-        await deliver(events.draining(reason: reason, at: clock.now()))
+        await report("worker.draining", events.draining(reason: reason, at: clock.now()))
         let deadline = Task {
             try? await clock.sleep(configuration.drainLimit)
             if !Task.isCancelled { await breakOffOverdue() }
@@ -224,8 +276,10 @@ package actor WorkerAgent {
         } while await catchUp() && !hasEnded
         await untilIdle()
         guard !hasEnded else { return }
-        await deliver(events.gone(reason: "drained", at: clock.now()))
-        end(.drained)
+        var refusal = await report("worker.gone", events.gone(reason: "drained", at: clock.now()))
+        // Once more, under another id.
+        if refusal != nil { refusal = await report("worker.gone", events.gone(reason: "drained", at: clock.now())) }
+        end(refusal.map { .unreachable("the service refuses worker.gone: \($0)") } ?? .drained)
     }
 
     /// A worker that holds no turn, and whose service is away, waits for nothing but to be heard: not longer than its last words may take.

@@ -4,18 +4,28 @@ import Domain
 //
 // Names come with their namespace: two workers of one name may be there, and actors of other namespaces run here.
 // Each report is an event of source `/greenroom/worker/NAMESPACE/NAME` with a number for its id. Numbers begin at the microsecond of
-// the start, so a worker that is started again under the same name goes on above all it used before.
+// the start, so a worker that is started again under the same name goes on above all it used before. Where the clock was set back, it
+// doesn't: then a report is refused as a repeat that says something else, and ids begin anew, with a mark of their own.
 
 struct WorkerEvents: Sendable {
     private let worker: String
     let source: String
     private var last: Int64
+    /// How often ids began anew.
+    private var beginnings = 0
+    private var mark = ""
 
     /// - Parameter worker: `NAMESPACE/NAME`.
     init(worker: String, startedAt: LogTime) {
         self.worker = worker
         source = "/greenroom/worker/\(worker)"
         last = startedAt.microseconds
+    }
+
+    /// Ids from here on are none that were used before.
+    mutating func beginAnew(at time: LogTime) {
+        beginnings += 1
+        mark = "-\(time.microseconds)-\(beginnings)"
     }
 
     mutating func ready(_ configuration: WorkerConfiguration, at time: LogTime) -> EventBatch {
@@ -42,8 +52,10 @@ struct WorkerEvents: Sendable {
         make(.workerGone, worker, at: time) { $0.member("reason", reason) }
     }
 
-    mutating func running(_ placement: Placement, restoreMillis: Int64?, at time: LogTime) -> EventBatch {
+    /// - Parameter saysMore: false leaves out all that needn't be said.
+    mutating func running(_ placement: Placement, restoreMillis: Int64? = nil, saysMore: Bool = true, at time: LogTime) -> EventBatch {
         make(.actorRunning, placement.fullActor, worker: worker, at: time) { body in
+            guard saysMore else { return }
             if let origin = placement.restoreFrom { body.member("restoredFrom", origin) }
             if let restoreMillis { body.member("restoreMillis", restoreMillis) }
         }
@@ -71,7 +83,7 @@ struct WorkerEvents: Sendable {
         fill(&body)
         body.closeObject()
         var batch = EventBatch()
-        batch.append(kind, source: source, id: String(last), subject: subject, pool: pool, worker: worker, time: time, body: body.bytes)
+        batch.append(kind, source: source, id: "\(last)\(mark)", subject: subject, pool: pool, worker: worker, time: time, body: body.bytes)
         return batch
     }
 }

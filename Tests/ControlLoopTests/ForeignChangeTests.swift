@@ -146,6 +146,28 @@ import Testing
         #expect(try loop.events(.scaleDecided).count == decided && loop.rescales.count == rescaled)
     }
 
+    @Test(arguments: [(ScaleTarget.processKind, 1), ("Deployment", 0)])
+    func `processes are told the count again when their slots are others, as those that run keep theirs`(_ kind: String, more: Int) throws {
+        let loop = try LoopHarness()
+        var policy = Policy.quick(min: 2)
+        policy.target.kind = kind
+        policy.slotsPerWorker = 1
+        loop.apply(policy)
+        observe(loop, 0)
+        observe(loop, 2)
+        loop.advance(3)
+        let told = loop.rescales.count
+        #expect(told > 0)
+        policy.slotsPerWorker = 3
+        loop.apply(policy)
+        loop.settle()
+        #expect(loop.rescales.count == told + more)
+        if more > 0 { #expect(loop.rescales.last.map { [$0.to, $0.pool.slotsPerWorker] } == [2, 3]) }
+        loop.apply(policy)
+        loop.settle()
+        #expect(loop.rescales.count == told + more, "the same again")
+    }
+
     @Test func `another target is told the count that stands; what is wrong with a target is told until it isn't`() throws {
         let loop = try settled(.takeOver)
         let told = loop.rescales.count

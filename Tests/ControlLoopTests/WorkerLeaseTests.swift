@@ -195,6 +195,20 @@ import Testing
         #expect(withdrawn.count == 3 && withdrawn.allSatisfy { $0.body.contains("its deadline passed") })
     }
 
+    @Test func `more than are withdrawn at once are withdrawn one lot after the other`() throws {
+        let loop = try LoopHarness()
+        for number in 0..<2_500 {
+            loop.send(.actorRequested, "a\(number)", #"{"pool":"ns/p","deadline":"2026-11-21T08:00:10Z"}"#)
+        }
+        loop.send(.actorRequested, "stays", #"{"pool":"ns/p"}"#)
+        loop.settle()
+        loop.advance(11)
+        let withdrawn = try loop.events(.actorWithdrawn)
+        #expect(withdrawn.count == 2_500)
+        #expect(loop.view(of: "a0")?.status == "STATUS_SUSPENDED" && loop.view(of: "a2499")?.status == "STATUS_SUSPENDED")
+        #expect(loop.view(of: "stays")?.status == "STATUS_WAITING")
+    }
+
     @Test func `a withdrawal that means one request leaves a later one, and one that was placed`() throws {
         let loop = try LoopHarness()
         loop.request("a")

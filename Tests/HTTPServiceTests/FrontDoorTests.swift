@@ -1,9 +1,6 @@
-import ControlLoop
 import Domain
-import EventLog
 import Foundation
 import HTTPTestSupport
-import Logging
 import Testing
 import TestSupport
 
@@ -48,30 +45,7 @@ import TestSupport
     }
 
     private func run(_ body: (Door) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-door-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let tokens = folder.appendingPathComponent("tokens")
-        try Data(Self.tokens.utf8).write(to: tokens)
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: tokens.path)
-        var settings = EventLog.Configuration(path: folder.appendingPathComponent("log.db").path)
-        settings.durability = .off
-        let log = try EventLog.open(settings)
-        defer { log.close() }
-        let loop = ControlLoop(
-            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
-        await loop.start()
-        var configuration = ServerConfiguration()
-        configuration.cleartext = .init(host: "127.0.0.1", port: 0)
-        configuration.tokensFile = tokens.path
-        let server = try await HTTPServer.start(
-            configuration, parts: ServiceParts(log: log, plane: loop),
-            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(Door(port: server.cleartextPort ?? 0))) } catch { result = .failure(error) }
-        await server.stop()
-        await loop.stop()
-        try result.get()
+        try await LoopService.run(tokens: Self.tokens) { try await body(Door(port: $0.port)) }
     }
 
     // MARK: - The role of workers
@@ -202,6 +176,89 @@ import TestSupport
             _ = await asking.result
             try await eventually("it is withdrawn") { try await reader.get("/v1/actors/team/a").text.contains("STATUS_SUSPENDED") }
             #expect(try await reader.get("/v1/events?kind=actor.withdrawn").text.contains("went away"))
+        }
+    }
+
+    @Test func `an id said again after its caller went away asks anew, as no turn began`() async throws {
+        try await run { door in
+            let reader = door.client("read")
+            let request = #"{"actor":"a","pool":"team/p","waitSeconds":600,"id":"turn-1"}"#
+            for round in 1...2 {
+                let asking = Task { try await door.place(request) }
+                try await eventually("it waits") { try await reader.get("/v1/actors/team/a").text.contains("STATUS_WAITING") }
+                asking.cancel()
+                _ = await asking.result
+                try await eventually("it is withdrawn") {
+                    try await reader.get("/v1/events?kind=actor.withdrawn").text.split(separator: "\n").count == round
+                }
+            }
+            try await door.send("worker", "worker.ready", "team/w", #"{"pool":"team/p","node":"n"}"#)
+            try await door.worker("team/w")
+            let placed = try await door.place(request)
+            #expect(placed.status == 200 && placed.text.contains(#""worker":"w""#), "\(placed)")
+            #expect(try await door.place(request).text == placed.text)
+            // Withdrawn by somebody who knew what they did, it stays so.
+            #expect(try await door.client("ingest").send("DELETE", "/v1/placements/team/a").status == 204)
+            let again = try await door.place(request)
+            #expect(again.status == 200 && again.text.contains(#""ended":true"#), "\(again)")
+        }
+    }
+
+    // MARK: - Who did it
+
+    /// Each with what ends something for others, and what the sender says itself, which isn't believed.
+    @Test func `what ends something for others carries the token's name, whatever the sender says`() async throws {
+        try await run { door in
+            try await door.send("ingest", "worker.ready", "team/w", #"{"pool":"team/p","node":"n"}"#)
+            let sent: [(role: String, kind: String, subject: String, data: String)] = [
+                ("ingest", "actor.requested", "team/a", #"{"pool":"team/p"}"#),
+                ("ingest", "actor.withdrawn", "team/a", #"{"reason":"r","by":"somebody else","n":1}"#),
+                ("worker", "actor.crashed", "team/a", #"{"worker":"team/w","by":"ops"}"#), ("ingest", "actor.deleted", "team/a", "{}"),
+                ("worker", "worker.draining", "team/w", #"{"reason":"r"}"#), ("ingest", "worker.gone", "team/w", #"{"reason":"r"}"#),
+            ]
+            for event in sent {
+                let response = try await door.send(event.role, event.kind, event.subject, event.data, id: event.kind)
+                #expect(response.status == 200, "\(event.kind): \(response)")
+            }
+            let lines = try await door.client("read").get("/v1/events").text.split(separator: "\n")
+            func line(_ kind: String) -> Substring { lines.first { $0.contains(kind) } ?? "" }
+            #expect(line("actor.withdrawn").contains(#""data":{"reason":"r","n":1,"by":"agent"}"#), "\(line("actor.withdrawn"))")
+            #expect(line("actor.crashed").contains(#""by":"fleet""#) && !line("actor.crashed").contains("ops"))
+            #expect(line("actor.deleted").contains(#""data":{"by":"agent"}"#))
+            #expect(line("worker.draining").contains(#""by":"fleet""#) && line("worker.gone").contains(#""by":"agent""#))
+            #expect(!line("actor.requested").contains(#""by""#) && !line("worker.ready").contains(#""by""#))
+
+            // The same again, with another token, is a repeat and no conflict; what says something else is one.
+            for event in sent.dropFirst() where event.kind != "worker.ready" {
+                let role = event.role == "worker" || event.kind.hasPrefix("worker") ? "worker" : "ingest"
+                let other = event.role == "worker" ? "ingest" : role
+                let again = try await door.send(other, event.kind, event.subject, event.data, id: event.kind)
+                #expect(again.status == 200 && again.text.contains(#""duplicates":1"#), "\(event.kind): \(again)")
+            }
+            #expect(try await door.send("ingest", "actor.deleted", "team/a", #"{"n":1}"#, id: "actor.deleted").status == 409)
+        }
+    }
+
+    @Test func `lines and batches are signed too, and a worker may not correct what the log has`() async throws {
+        try await run { door in
+            let withdrawn = Door.event("actor.withdrawn", "team/a", "{}", id: "1"), deleted = Door.event("actor.deleted", "team/b", "{}", id: "2")
+            #expect(try await door.client("ingest").post("application/x-ndjson", "\(withdrawn)\n").status == 200)
+            #expect(try await door.client("ingest").post(Event.batched, "[\(deleted)]").status == 200)
+            let lines = try await door.client("read").get("/v1/events").text.split(separator: "\n")
+            #expect(lines.count == 2 && lines.allSatisfy { $0.contains(#""by":"agent""#) }, "\(lines)")
+
+            let correction = #"{"worker":"team/w","corrects":1}"#
+            let refused = try await door.send("worker", "actor.suspended", "team/a", correction)
+            #expect(refused.status == 403 && refused.text.contains("data.corrects") && refused.text.contains("ingest"), "\(refused)")
+            let escaped = try await door.send("worker", "actor.suspended", "team/a", correction.replacing("corrects", with: #"c\u006frrects"#))
+            #expect(escaped.status == 403)
+            #expect(try await door.send("ingest", "actor.suspended", "team/a", correction).status == 200)
+            for text in [#""1""#, "1.5", "-1", "true"] {
+                let response = try await door.send("ingest", "actor.suspended", "team/a", #"{"worker":"team/w","corrects":\#(text)}"#)
+                #expect(response.status == 400 && response.text.contains("data.corrects"), "\(text): \(response)")
+            }
+            let bound = try await door.send("ingest", "actor.paused", "team/a", #"{"worker":"team/w","bound":"yes"}"#)
+            #expect(bound.status == 400 && bound.text.contains("data.bound"), "\(bound)")
         }
     }
 

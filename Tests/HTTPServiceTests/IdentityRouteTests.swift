@@ -1,9 +1,6 @@
-import ControlLoop
 import Domain
-import EventLog
 import Foundation
 import HTTPTestSupport
-import Logging
 import Testing
 import TestSupport
 
@@ -13,28 +10,7 @@ import TestSupport
 
 @Suite struct IdentityRouteTests {
     private func run(_ body: (TestClient) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-identity-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        var settings = EventLog.Configuration(path: folder.appendingPathComponent("log.db").path)
-        settings.durability = .off
-        let log = try EventLog.open(settings)
-        defer { log.close() }
-        let loop = ControlLoop(
-            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
-        await loop.start()
-        var configuration = ServerConfiguration()
-        configuration.cleartext = .init(host: "127.0.0.1", port: 0)
-        let server = try await HTTPServer.start(
-            configuration, parts: ServiceParts(log: log, plane: loop),
-            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(TestClient(wire: .http2, port: server.cleartextPort ?? 0, token: nil))) } catch {
-            result = .failure(error)
-        }
-        await server.stop()
-        await loop.stop()
-        try result.get()
+        try await LoopService.run { try await body($0.client()) }
     }
 
     @discardableResult

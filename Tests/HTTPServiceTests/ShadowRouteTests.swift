@@ -1,10 +1,7 @@
 import Autoscaling
-import ControlLoop
 import Domain
-import EventLog
 import Foundation
 import HTTPTestSupport
-import Logging
 import TestSupport
 import Testing
 
@@ -34,33 +31,12 @@ struct ShadowRouteTests {
 
     private struct Page<Item: Decodable>: Decodable { var items: [Item] }
 
-    private func run(_ body: (TestClient, EventLog) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-shadow-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        var settings = EventLog.Configuration(path: folder.appendingPathComponent("log.db").path)
-        settings.durability = .off
-        let log = try EventLog.open(settings)
-        defer { log.close() }
-        let loop = ControlLoop(
-            log: log, scheduler: RealScheduler(clock: EventLog.systemClock), configuration: .init(fence: Fence(1), actuators: [:]))
-        await loop.start()
-        var configuration = ServerConfiguration()
-        configuration.cleartext = .init(host: "127.0.0.1", port: 0)
-        let server = try await HTTPServer.start(
-            configuration, parts: ServiceParts(log: log, plane: loop),
-            log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(TestClient(wire: .http2, port: server.cleartextPort ?? 0, token: nil), log)) } catch {
-            result = .failure(error)
-        }
-        await server.stop()
-        await loop.stop()
-        try result.get()
+    private func run(_ body: (TestClient) async throws -> Void) async throws {
+        try await LoopService.run { try await body($0.client()) }
     }
 
     @Test func `a shadow is put, listed, read, compared and taken away by its own name`() async throws {
-        try await run { client, _ in
+        try await run { client in
             #expect(try await client.send("PUT", "/v1/policies/ns/chat", body: policy("chat", max: 9)).status == 200)
             let preview = try await client.send("PUT", "/v1/policies/ns/calm?dryRun=true", body: policy("calm", max: 2, shadowOf: "chat"))
             #expect(preview.status == 200 && preview.text.contains(#""shadow":"calm""#), "\(preview.text)")
@@ -97,7 +73,7 @@ struct ShadowRouteTests {
     }
 
     @Test func `clashing names, the wrong path and a fifth shadow are refused with what to do`() async throws {
-        try await run { client, _ in
+        try await run { client in
             #expect(try await client.send("PUT", "/v1/policies/ns/chat", body: policy("chat", max: 9)).status == 200)
             for name in ["a", "b", "c", "d"] {
                 #expect(try await client.send("PUT", "/v1/policies/ns/\(name)", body: policy(name, max: 2, shadowOf: "chat")).status == 200)

@@ -41,6 +41,16 @@ import Testing
         }
     }
 
+    @Test func `of a worker's last lines the one it ends with says all`() {
+        let words = LastWords()
+        for line in ["1", "2", "3", "4"] { words.heard(line) }
+        #expect(words.text == "2 / 3 / 4")
+        words.heard("greenroom: http://127.0.0.1:8080: the token is not known here: name another")
+        #expect(words.text == "greenroom: http://127.0.0.1:8080: the token is not known here: name another")
+        words.heard("a turn's command said something more")
+        #expect(words.text.hasPrefix("4 / greenroom: "))
+    }
+
     @Test func `another command replaces the workers that run, and the same again none`() async throws {
         try await withBench(Bench.obedient) { bench in
             try await bench.resize(2)
@@ -111,12 +121,12 @@ import Testing
             try await bench.resize(2)
             try await bench.upCount(2)
             let pool = bench.pool(drainTimeoutSeconds: 600)
-            try await bench.workers.drain(bench.up[0], of: pool, fence: Fence(1))
-            try await bench.workers.drain(bench.up[0], of: pool, fence: Fence(1))
+            try await bench.workers.drain(WorkerIdentity(bench.up[0]), of: pool, fence: Fence(1))
+            try await bench.workers.drain(WorkerIdentity(bench.up[0]), of: pool, fence: Fence(1))
             #expect(try await bench.workers.observe(pool).readyReplicas == 1)
             try await bench.resize(1)
             #expect(bench.marked.count == 2)
-            try await bench.workers.remove(bench.up[0], of: pool, fence: Fence(1))
+            try await bench.workers.remove(WorkerIdentity(bench.up[0]), of: pool, fence: Fence(1))
             try await eventually("one is left") { bench.marked.count == 1 }
             #expect(bench.reports == [])
         }
@@ -128,19 +138,19 @@ import Testing
             try await bench.upCount(2)
             let (pool, worker) = (bench.pool(), bench.up[0])
             try await bench.resize(1)
-            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
-            #expect(try await bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)))
-            #expect(try await bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)), "once more changes nothing")
+            try await bench.workers.drain(WorkerIdentity(worker), of: pool, fence: Fence(1))
+            #expect(try await bench.workers.cancelDrain(WorkerIdentity(worker), of: pool, fence: Fence(1)))
+            #expect(try await bench.workers.cancelDrain(WorkerIdentity(worker), of: pool, fence: Fence(1)), "once more changes nothing")
             try await bench.resize(2)
             #expect(try await bench.workers.observe(pool) == TargetObservation(specReplicas: 2, readyReplicas: 2))
             #expect(bench.up.count == 2 && bench.marked.count == 2)
 
             try await bench.resize(1)
-            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
-            try await bench.workers.remove(worker, of: pool, fence: Fence(1))
-            #expect(try await !bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)), "it was told")
+            try await bench.workers.drain(WorkerIdentity(worker), of: pool, fence: Fence(1))
+            try await bench.workers.remove(WorkerIdentity(worker), of: pool, fence: Fence(1))
+            #expect(try await !bench.workers.cancelDrain(WorkerIdentity(worker), of: pool, fence: Fence(1)), "it was told")
             try await eventually("one is left") { bench.marked.count == 1 }
-            #expect(try await !bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)))
+            #expect(try await !bench.workers.cancelDrain(WorkerIdentity(worker), of: pool, fence: Fence(1)))
         }
     }
 
@@ -203,12 +213,12 @@ import Testing
             let (pool, worker) = (bench.pool(), bench.up[0])
             bench.set(worker, busy: true)
             try await bench.resize(0)
-            try await bench.workers.drain(worker, of: pool, fence: Fence(1))
+            try await bench.workers.drain(WorkerIdentity(worker), of: pool, fence: Fence(1))
             await #expect(throws: ActuationFault.holdsActor(worker: worker)) {
-                try await bench.workers.remove(worker, of: pool, fence: Fence(1))
+                try await bench.workers.remove(WorkerIdentity(worker), of: pool, fence: Fence(1))
             }
             #expect(bench.process(of: worker) != nil)
-            #expect(try await bench.workers.cancelDrain(worker, of: pool, fence: Fence(1)))
+            #expect(try await bench.workers.cancelDrain(WorkerIdentity(worker), of: pool, fence: Fence(1)))
         }
     }
 
@@ -217,8 +227,8 @@ import Testing
             try await bench.resize(1)
             try await bench.upCount(1)
             let first = bench.up[0]
-            try await bench.workers.drain(first, of: bench.pool(drainTimeoutSeconds: 600), fence: Fence(1))
-            try await bench.workers.remove(first, of: bench.pool(drainTimeoutSeconds: 600), fence: Fence(1))
+            try await bench.workers.drain(WorkerIdentity(first), of: bench.pool(drainTimeoutSeconds: 600), fence: Fence(1))
+            try await bench.workers.remove(WorkerIdentity(first), of: bench.pool(drainTimeoutSeconds: 600), fence: Fence(1))
             try await bench.resize(1)
             try await eventually("the successor runs alone") { bench.up.count == 2 && bench.marked.count == 1 }
             #expect(bench.process(of: first) == nil)
@@ -231,8 +241,8 @@ import Testing
             try await bench.upCount(1)
             let worker = bench.up[0]
             try await bench.resize(0)
-            try await bench.workers.drain(worker, of: bench.pool(), fence: Fence(1))
-            try await bench.workers.remove(worker, of: bench.pool(), fence: Fence(1))
+            try await bench.workers.drain(WorkerIdentity(worker), of: bench.pool(), fence: Fence(1))
+            try await bench.workers.remove(WorkerIdentity(worker), of: bench.pool(), fence: Fence(1))
             // It got one in the last moment.
             bench.set(worker, busy: true)
             try await eventually("it was asked for several times") { bench.requests >= 4 }
@@ -254,7 +264,7 @@ import Testing
             let worker = bench.up[0]
             let pool = bench.pool(drainTimeoutSeconds: 600)
             try await bench.resize(0)
-            try await bench.workers.remove(worker, of: pool, fence: Fence(1))
+            try await bench.workers.remove(WorkerIdentity(worker), of: pool, fence: Fence(1))
             try await eventually("it is gone") { bench.reports.last == "worker.gone \(worker) removed: killed by signal 9" }
         }
     }
@@ -266,16 +276,16 @@ import Testing
             let worker = bench.up[0]
             let pool = bench.pool(drainTimeoutSeconds: 0)
             try await bench.resize(0)
-            for _ in 1...2 { try await bench.workers.remove(worker, of: pool, fence: Fence(1)) }
+            for _ in 1...2 { try await bench.workers.remove(WorkerIdentity(worker), of: pool, fence: Fence(1)) }
             try await eventually("it is gone") { bench.reports.last == "worker.gone \(worker) removed: killed by signal 9" }
         }
     }
 
     @Test func `unknown workers are fine`() async throws {
         try await withBench(Bench.obedient) { bench in
-            try await bench.workers.drain("never-seen", of: bench.pool(), fence: Fence(1))
-            #expect(try await !bench.workers.cancelDrain("never-seen", of: bench.pool(), fence: Fence(1)))
-            try await bench.workers.remove("never-seen", of: bench.pool(), fence: Fence(1))
+            try await bench.workers.drain(WorkerIdentity("never-seen"), of: bench.pool(), fence: Fence(1))
+            #expect(try await !bench.workers.cancelDrain(WorkerIdentity("never-seen"), of: bench.pool(), fence: Fence(1)))
+            try await bench.workers.remove(WorkerIdentity("never-seen"), of: bench.pool(), fence: Fence(1))
         }
     }
 
@@ -284,10 +294,10 @@ import Testing
             try await bench.resize(0, fence: 7)
             await #expect(throws: ActuationFault.fenced(current: Fence(7))) { try await bench.resize(1, fence: 6) }
             await #expect(throws: ActuationFault.fenced(current: Fence(7))) {
-                try await bench.workers.drain("w", of: bench.pool(), fence: Fence(6))
+                try await bench.workers.drain(WorkerIdentity("w"), of: bench.pool(), fence: Fence(6))
             }
             await #expect(throws: ActuationFault.fenced(current: Fence(7))) {
-                try await bench.workers.remove("w", of: bench.pool(), fence: Fence(6))
+                try await bench.workers.remove(WorkerIdentity("w"), of: bench.pool(), fence: Fence(6))
             }
             try await bench.workers.resize(bench.pool("ns/other"), to: 0, fence: Fence(1))
             #expect(bench.marked.isEmpty)

@@ -22,6 +22,7 @@ final class InMemoryLink: WorkerLink {
         var faults: [WorkerLinkFault] = []
         var refusedKinds: Set<EventKind> = []
         var loseAcknowledgements = 0
+        var conflicts = 0
         var sends = 0
         var afters: [Position] = []
         var refusesStreams = false
@@ -42,6 +43,8 @@ final class InMemoryLink: WorkerLink {
     func refuseStreams() { state.withLock { $0.refusesStreams = true } }
     /// Fails every batch that holds such an event.
     func refuse(_ kind: EventKind) { _ = state.withLock { $0.refusedKinds.insert(kind) } }
+    /// Every other of the next so many sends has an id that is taken, beginning with the first.
+    func conflictNext(_ count: Int) { state.withLock { $0.conflicts = count } }
     /// The next sends are taken, but their answers don't arrive.
     func loseAcknowledgements(_ count: Int) { state.withLock { $0.loseAcknowledgements = count } }
 
@@ -77,6 +80,10 @@ final class InMemoryLink: WorkerLink {
             state.sends += 1
             if !state.faults.isEmpty { return .failure(state.faults.removeFirst()) }
             if events.events.contains(where: { state.refusedKinds.contains($0.kind) }) { return .failure(.refused("unknown kind")) }
+            if state.conflicts > 0 {
+                state.conflicts -= 1
+                if state.conflicts % 2 == 0 { return .failure(.refused("the log has another event under this id")) }
+            }
             let seqs = events.events.map { append($0, events, &state) }
             if state.loseAcknowledgements > 0 {
                 state.loseAcknowledgements -= 1

@@ -39,6 +39,17 @@ import Testing
         #expect(Acknowledgement(json: Array(text.utf8)) == expected)
     }
 
+    /// As a real service answered a batch of which one event was another than before under its id.
+    @Test(
+        arguments: [
+            (#"{"accepted":1,"duplicates":1,"firstSeq":2,"lastSeq":4,"positions":[2,4],"conflicts":[{"index":0,"seq":2}]}"#, true),
+            (#"{"accepted":1,"duplicates":1,"firstSeq":2,"lastSeq":4,"positions":[2,4]}"#, false),
+            (#"{"accepted":1,"duplicates":0,"firstSeq":2,"lastSeq":2,"conflicts":[]}"#, false), ("", false), ("[]", false),
+        ])
+    func `an acknowledgement tells whether some events were others under their ids`(text: String, expected: Bool) {
+        #expect(Acknowledgement.hasConflicts(json: Array(text.utf8)) == expected)
+    }
+
     @Test(
         arguments: [
             (401, .denied("d")), (403, .denied("d")), (429, .unavailable("d", retryAfterSeconds: 7)),

@@ -222,17 +222,60 @@ private struct Bench {
         #expect(await bench.start().value == .unreachable("can't register: no such token"))
     }
 
-    @Test func `a refused report is dropped alone`() async throws {
+    /// A turn of no length on a bench that refuses some kinds; answers what the log has of the actor.
+    private func turn(refusing kinds: EventKind...) async throws -> [String] {
         let bench = Bench()
-        bench.link.refuse(.actorRunning)
+        for kind in kinds { bench.link.refuse(kind) }
         let life = bench.start()
+        try await bench.registered()
+        let seq = bench.link.place("a1", data: #""expectedMillis":0"#)
+        try await bench.pass(.milliseconds(1_000))
+        try await bench.pass(.milliseconds(0))
+        #expect(try await bench.drainIdle(life) == .drained)
+        return bench.link.reports.filter { $0.subject == "ns/a1" || $0.subject == "a1" }
+            .map { $0.description.replacing("\(seq)", with: "SEQ") }
+    }
+
+    @Test func `a suspension that is refused is told as a crash, with what was refused and where the snapshot is`() async throws {
+        #expect(
+            try await turn(refusing: .actorSuspended).last
+                == #"actor.crashed a1 {"reason":"the turn ended well, and the service refuses actor.suspended: unknown kind; its snapshot is simulated:///a1/SEQ"}"#
+        )
+    }
+
+    @Test func `where the log doesn't take that an actor runs, its turn ends as a crash that says so`() async throws {
+        let told = try await turn(refusing: .actorRunning)
+        #expect(
+            told == [
+                #"actor.crashed a1 {"reason":"the turn ended well, and the service refuses actor.running: unknown kind; its snapshot is simulated:///a1/SEQ"}"#
+            ])
+    }
+
+    @Test func `a turn of which the log takes nothing ends all the same, and the worker goes on`() async throws {
+        #expect(try await turn(refusing: .actorRunning, .actorSuspended, .actorCrashed) == [])
+    }
+
+    @Test func `an id that an earlier worker of the name has used is given up for others`() async throws {
+        let bench = Bench()
+        bench.link.conflictNext(3)
+        let life = bench.start()
+        // worker.ready, then actor.running, under ids that are taken.
         try await bench.registered()
         bench.link.place("a1", data: #""expectedMillis":0"#)
         try await bench.pass(.milliseconds(1_000))
         try await bench.pass(.milliseconds(0))
-        try await bench.reported(2)
-        #expect(bench.link.reports.last?.kind == .actorSuspended)
+        try await bench.reported(3)
+        #expect(bench.link.reports.map(\.kind) == [.workerReady, .actorRunning, .actorSuspended])
         #expect(try await bench.drainIdle(life) == .drained)
+        #expect(Set(bench.link.reports.map(\.id)).count == bench.link.reports.count)
+    }
+
+    @Test func `a worker whose end the service refuses says so`() async throws {
+        let bench = Bench()
+        bench.link.refuse(.workerGone)
+        let life = bench.start()
+        try await bench.registered()
+        #expect(try await bench.drainIdle(life) == .unreachable("the service refuses worker.gone: unknown kind"))
     }
 
     @Test func `a draining worker finishes what it runs before it goes`() async throws {

@@ -70,13 +70,13 @@ private struct Phrase {
             known.formUnion(["request", "expectedMillis"])
         case .actorRunning: say("worker", "on "); say("restoredFrom", "restored from "); milliseconds("restoreMillis", "in ")
         case .actorPaused, .actorSuspended: say("worker", "left "); say("snapshot", "snapshot "); bytes()
-        case .actorCrashed: say("worker", "on "); say("reason")
+        case .actorCrashed: say("worker", "on "); say("reason"); say("by", "by ")
         case .workerReady:
             say("pool", "in "); say("node", "on node "); say("slots", "slots ")
             if let seconds = event.data["ttlSeconds"].integer, seconds > 0 { words.append("lease \(seconds) s") }
             known.formUnion(["uid", "ttlSeconds"])
         case .workerDraining, .workerGone:
-            say("reason")
+            say("reason"); say("by", "by ")
             known.formUnion(["uid", "asOf"])
         case .workerObserved:
             reported()
@@ -102,8 +102,8 @@ private struct Phrase {
         case .actorWithdrawn:
             say("reason"); say("by", "by ")
             known.insert("request")
-        case .poolDeleted: say("by", "by ")
-        case .actorIdle, .actorDeleted, nil: break
+        case .poolDeleted, .actorDeleted: say("by", "by ")
+        case .actorIdle, nil: break
         }
     }
 

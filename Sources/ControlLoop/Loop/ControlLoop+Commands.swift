@@ -133,15 +133,31 @@ extension ControlLoop {
 
     package func place(_ request: PlacementRequest, waitSeconds: Double) async throws(ControlFault) -> PlacementResponse {
         try PlacementRequest.check(waitSeconds: waitSeconds)
-        var until = scheduler.now.adding(microseconds: Int64(waitSeconds * 1e6))
+        let until = scheduler.now.adding(microseconds: Int64(waitSeconds * 1e6))
         let actor = request.fullActor
         if let home = await query({ $0.state.otherPool(of: actor, than: request.pool, $0.log.names) }) {
             throw .conflict("actor \(actor) is in pool \(home) already: ask for it there, or withdraw it first")
         }
+        for attempt in 0..<Self.abandonedMost {
+            if let response = try await place(request, attempt: attempt, until: until) { return response }
+        }
+        throw .conflict("actor \(actor) was asked for under this id \(Self.abandonedMost) times by callers who went away: give another id")
+    }
+
+    /// So often the same id may be asked for by callers who go away.
+    private static let abandonedMost = 16
+
+    /// - Parameter attempt: how many requests under this id were withdrawn because their callers went away. Such a one began no turn, so
+    ///   the same id asks anew.
+    /// - Returns: nil where this one was withdrawn so too.
+    private func place(_ request: PlacementRequest, attempt: Int, until end: LogTime) async throws(ControlFault) -> PlacementResponse? {
+        var until = end
+        let actor = request.fullActor
         var response = await placementAnswer(actor)
         var made: Position?
         if response == nil || request.id != nil {
-            let id = request.id.map { "placement-\(actor.utf8.count)-\(actor)-\($0)" } ?? newID("request")
+            let again = attempt == 0 ? "" : "again-\(attempt)-"
+            let id = request.id.map { "placement-\(again)\(actor.utf8.count)-\(actor)-\($0)" } ?? newID("request")
             let receipt = try await appended {
                 $0.append(
                     .actorRequested, source: Outputs.source, id: id, subject: request.actor, pool: request.pool, body: request.body)
@@ -159,11 +175,9 @@ extension ControlLoop {
             if !mayGoOn { break }
         }
         if Task.isCancelled, let made { await withdrawAbandoned(made, of: actor) }
-        guard let response else {
-            throw .conflict(
-                "actor \(actor) was withdrawn or deleted while it waited: ask again\(request.id == nil ? "" : ", with another id")")
-        }
-        return response
+        if let response { return response }
+        if request.id != nil, let made, !Task.isCancelled, await wasAbandoned(made, of: actor) { return nil }
+        throw .conflict("actor \(actor) was withdrawn or deleted while it waited: ask again\(request.id == nil ? "" : ", with another id")")
     }
 
     package func withdraw(_ actor: String) async throws(ControlFault) { try await withdraw(actor, by: nil) }
@@ -229,10 +243,19 @@ extension ControlLoop {
         var batch = EventBatch()
         batch.append(
             .actorWithdrawn, source: Outputs.source, id: "withdrawn-\(request)", subject: log.names.text(of: name),
-            body: Outputs.withdrawal(of: request, reason: "whoever asked went away"), isExact: true)
+            body: Outputs.withdrawal(of: request, reason: Self.abandoned), isExact: true)
         // If it isn't taken, the actor waits on, as after any wait.
         log.append(batch) { _ in }
     }
+
+    private func wasAbandoned(_ request: Position, of actor: String) async -> Bool {
+        let name = await query { core in core.state.actor(named: actor, core.log.names).map { core.state.actors[$0].name } }
+        guard let name else { return false }
+        return log.wasWithdrawn(request, of: name, because: Self.abandoned)
+    }
+
+    /// The reason that the log has for it.
+    private static let abandoned = "whoever asked went away"
 
     /// What came of a request that was made before and doesn't stand any more; nil where it still waits, or its turn goes on.
     private func endedPlacement(of actor: String, request: Position) async -> PlacementResponse? {

@@ -61,12 +61,12 @@ final class LoopCore: @unchecked Sendable {
     private var leases = WorkerLeases()
     private var targetChecks = TargetChecks()
     /// Requests whose deadline passed and whose withdrawal is on its way to the log.
-    private var withdrawing: Set<Position> = []
+    private var withdrawing: Set<RequestDeadlines.Entry> = []
     /// Actors that somebody waits for and that the commit being folded is about.
     private var awaited: Set<NameID> = []
     private(set) var isStopping = false
-    /// The target of each pool that was told a count in this run.
-    private var resizedTargets: [Int: ScaleTarget] = [:]
+    /// Each pool whose target was told a count in this run, as it was then.
+    private var resizedPools: [Int: ActuatedPool] = [:]
     private var eventsSinceCheckpoint: Int64 = 0
     private let checkpoints = DispatchQueue(label: "greenroom.loop.checkpoints", qos: .utility)
     /// Where conclusions go: the log, or nowhere while recorded commits are run again.
@@ -231,7 +231,7 @@ final class LoopCore: @unchecked Sendable {
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
         reservations.note(change, held)
         for worker in change.leased { beginLease(worker, isHeard: true) }
-        if !withdrawing.isEmpty { withdrawing = state.requestDeadlines.remaining(of: withdrawing, at: scheduler.now) }
+        if !withdrawing.isEmpty { withdrawing = state.requestDeadlines.remaining(of: withdrawing) }
         for event in change.own { settle(event, shadow: change.shadowDecisions.isEmpty ? nil : change.shadowDecisions[event.seq]) }
         for measured in change.measured { report(measured) }
         for pool in change.shown { targetChecks.isShown(pool) }
@@ -272,8 +272,13 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
-    /// The policy names another target than the one that was told the count: that one wasn't told at all.
-    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool { resizedTargets[pool].map { $0 != rescale.pool.target } ?? false }
+    /// The policy names another target than the one that was told the count: that one wasn't told at all. So are processes with other
+    /// slots: those that run keep theirs.
+    private func isNewTarget(_ rescale: Rescale, _ pool: Int) -> Bool {
+        guard let told = resizedPools[pool] else { return false }
+        if told.target != rescale.pool.target { return true }
+        return told.target.kind == ScaleTarget.processKind && told.slotsPerWorker != rescale.pool.slotsPerWorker
+    }
 
     /// The target was let go of, and shows another count than the one that stands: that one never reached it.
     private func isElsewhere(_ pool: Int) -> Bool {
@@ -292,7 +297,7 @@ final class LoopCore: @unchecked Sendable {
     private func send(_ rescale: Rescale, _ pool: Int) {
         release(pool)
         actuated[pool] = rescale.pool.target
-        resizedTargets[pool] = rescale.pool.target
+        resizedPools[pool] = rescale.pool
         follow(.rescale(rescale))
     }
 
@@ -464,7 +469,8 @@ final class LoopCore: @unchecked Sendable {
             note(planner.waits.first)
             note(drainDeadlines.first)
             note(state.forecasts.earliest(after: reservations.wakesRung))
-            note(state.requestDeadlines.earliest(except: withdrawing))
+            // With so many on their way, the next are looked at once the log has these.
+            if withdrawing.count < Self.withdrawnAtOnce { note(state.requestDeadlines.earliest(except: withdrawing)) }
             note(leases.first)
             note(targetChecks.first)
         }
@@ -506,13 +512,14 @@ final class LoopCore: @unchecked Sendable {
 
     /// Nobody needs a worker for them any more.
     private func withdrawOverdue(_ now: LogTime) {
-        for due in state.requestDeadlines.reached(now, except: withdrawing, limit: Self.withdrawnAtOnce) {
-            withdrawing.insert(due.request)
-            outputs.withdraw(state.actors[due.actor].name, request: due.request, reason: "its deadline passed")
+        let limit = Self.withdrawnAtOnce - withdrawing.count
+        for due in state.requestDeadlines.reached(now, except: withdrawing, limit: limit) {
+            withdrawing.insert(due)
+            outputs.withdraw(state.actors[due.key.actor].name, request: due.key.request, reason: "its deadline passed")
         }
     }
 
-    /// So many of one moment come in one commit.
+    /// So many are on their way to the log at one time.
     private static let withdrawnAtOnce = 1_000
 
     // MARK: - Leases

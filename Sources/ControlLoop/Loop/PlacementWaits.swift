@@ -1,5 +1,5 @@
-import Basics
 import Domain
+import State
 
 // Who waits for a placement, and until when?
 //
@@ -16,29 +16,20 @@ struct PlacementWaits {
         var resume: @Sendable () -> Void
     }
 
-    private struct Deadline: Comparable {
-        var at: LogTime
-        var key: Key
-
-        static func < (a: Deadline, b: Deadline) -> Bool { (a.at, a.key) < (b.at, b.key) }
-    }
-
     private var waits: [Key: Wait] = [:]
     private var byActor: [NameID: [Key]] = [:]
-    /// Sorted. Most waits are equally long, so most come at the end.
-    private var deadlines: [Deadline] = []
+    private var deadlines = Deadlines<Key>()
 
     var count: Int { waits.count }
     var isEmpty: Bool { waits.isEmpty }
-    var earliest: LogTime? { deadlines.first?.at }
+    var earliest: LogTime? { deadlines.first }
 
     func waits(for actor: NameID) -> Bool { byActor[actor] != nil }
 
     mutating func begin(_ key: Key, for actor: NameID, until: LogTime, _ resume: @escaping @Sendable () -> Void) {
         waits[key] = Wait(actor: actor, until: until, resume: resume)
         byActor[actor, default: []].append(key)
-        let deadline = Deadline(at: until, key: key)
-        deadlines.insert(deadline, at: place(of: deadline))
+        deadlines.add(key, at: until)
     }
 
     /// Ends one wait; nothing where it has ended already.
@@ -46,8 +37,7 @@ struct PlacementWaits {
         guard let wait = waits.removeValue(forKey: key) else { return }
         byActor[wait.actor]?.removeAll { $0 == key }
         if byActor[wait.actor]?.isEmpty == true { byActor[wait.actor] = nil }
-        let index = place(of: Deadline(at: wait.until, key: key))
-        if index < deadlines.count, deadlines[index].key == key { deadlines.remove(at: index) }
+        deadlines.remove(key, at: wait.until)
         wait.resume()
     }
 
@@ -57,14 +47,10 @@ struct PlacementWaits {
 
     /// Ends those whose time is up.
     mutating func end(dueAt now: LogTime) {
-        let due = deadlines.prefix { $0.at <= now }.map(\.key)
-        for key in due { end(key) }
+        for due in deadlines.reached(now) { end(due.key) }
     }
 
     mutating func endAll() {
         for key in waits.keys.sorted() { end(key) }
     }
-
-    /// Where it stands in `deadlines`, or would.
-    private func place(of deadline: Deadline) -> Int { deadlines.firstPlace { $0 < deadline } }
 }

@@ -438,7 +438,7 @@ package struct CloudEventReader {
         } else if shape.carriesWorker, field.name == "worker" {
             event.worker = try storeString("data.worker", value, bytes, limit: nameLimit)
         } else {
-            try check(field, value, bytes)
+            if !(isImport && field.isLater) { try check(field, value, bytes) }
             kept.append((key, value))
         }
     }

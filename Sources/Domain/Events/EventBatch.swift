@@ -127,6 +127,36 @@ package struct EventBatch: Sendable {
         for event in other.events { events.append(event.shifted(by: shift)) }
     }
 
+    /// Says in each event that ends something for others who did it. What its sender wrote there isn't believed.
+    package mutating func setAuthor(_ name: String) {
+        for k in events.indices where events[k].kind.carriesAuthor {
+            let body = events[k].body
+            var json = JSONWriter()
+            json.openObject()
+            bytes.withUnsafeBufferPointer { all in
+                let body = EventBody(all, body)
+                body.forEachMember { key, value in
+                    if key.equals(EventKind.author) { return }
+                    json.key(key.text)
+                    json.raw(body.raw(value))
+                }
+            }
+            json.member(EventKind.author, name)
+            json.closeObject()
+            events[k].body = store(json.bytes)
+        }
+    }
+
+    /// Whether the data of an event of this batch has such a member.
+    package func has(_ name: String, _ event: DraftEvent) -> Bool {
+        guard !event.body.isEmpty else { return false }
+        return bytes.withUnsafeBufferPointer { all in
+            var isThere = false
+            EventBody(all, event.body).forEachMember { key, _ in isThere = isThere || key.equals(name) }
+            return isThere
+        }
+    }
+
     package func text(_ range: ByteRange) -> String { String(decoding: bytes[range.lower..<range.upper], as: UTF8.self) }
 
     @inline(__always)

@@ -1,7 +1,8 @@
 // What is each kind of event for, what does it do to the state, and what do its fields mean?
 //
 // The words beside the table of `EventKind.shape`: OpenAPI's schemas and docs/events.md are made of both. Always: every field of a
-// shape has a note and an example, and no text has a quotation mark or a backslash, so that it stands in JSON as it is.
+// shape has a note; it has an example, unless producers leave it to others. No text has a quotation mark or a backslash, so that it stands
+// in JSON as it is.
 
 extension EventKind {
     package struct Notes: Sendable {
@@ -91,17 +92,17 @@ extension EventKind {
                     its request. It changes nothing once the actor runs
                     """,
                 subject: "session-1",
-                example: #"{"reason":"its deadline passed","by":"ops","request":41,"version":3}"#,
+                example: #"{"reason":"its deadline passed","request":41,"version":3}"#,
                 fields: [
                     FieldNote(
                         "reason", "Shown in histories. Greenroom withdraws a request whose deadline passed, or whose caller went away"),
-                    FieldNote("by", "The token's name, if somebody withdrew it over the API"),
+                    Self.by,
                     FieldNote(
                         "request", "The actor.requested that is meant: this changes nothing once it is placed, or another waits",
                         unit: "position"),
                     Self.version,
-                ],
-                more: [Self.corrects])
+                    Self.corrects,
+                ])
         case .actorPlaced:
             Notes(
                 when: "A waiting actor got a slot. A worker follows these to learn of its actors",
@@ -146,8 +147,8 @@ extension EventKind {
                     FieldNote("restoredFrom", "URI of the snapshot that was restored"),
                     FieldNote("restoreMillis", "How long the restore took, if the worker measured it", unit: "milliseconds"),
                     Self.version,
-                ],
-                more: [Self.corrects])
+                    Self.corrects,
+                ])
         case .actorIdle:
             Notes(
                 when: "The actor has nothing to do, and keeps its slot",
@@ -165,17 +166,15 @@ extension EventKind {
                     placement.localWaitSeconds says
                     """,
                 subject: "session-1",
-                example: #"{"worker":"w-1","node":"n-1","snapshot":"local:///session-1/4","bytes":1048576,"version":7}"#,
+                example: #"{"worker":"w-1","node":"n-1","snapshot":"local:///session-1/4","bytes":1048576,"bound":true,"version":7}"#,
                 fields: [
                     Self.worker,
                     FieldNote("node", "Where its state is; default the worker's node"),
                     FieldNote("snapshot", "URI of its state"),
                     FieldNote("bytes", "Its size", unit: "bytes"),
+                    FieldNote("bound", "The system that hosts it restores it on this node alone: it waits for it, however long"),
                     Self.version,
-                ],
-                more: [
                     Self.corrects,
-                    MoreField("bound", .bool, "The system that hosts it restores it on this node alone: it waits for it, however long"),
                 ])
         case .actorSuspended:
             Notes(
@@ -191,8 +190,8 @@ extension EventKind {
                     FieldNote("snapshot", "URI of the snapshot. Without it the one before stays the newest"),
                     FieldNote("bytes", "Its size, from which restores are estimated", unit: "bytes"),
                     Self.version,
-                ],
-                more: [Self.corrects])
+                    Self.corrects,
+                ])
         case .actorCrashed:
             Notes(
                 when: "The actor ended without a clean state",
@@ -202,9 +201,10 @@ extension EventKind {
                 fields: [
                     FieldNote("worker", "The worker that it was on; without it, whichever holds it"),
                     FieldNote("reason", "Shown in histories"),
+                    Self.by,
                     Self.version,
-                ],
-                more: [Self.corrects])
+                    Self.corrects,
+                ])
         case .actorDeleted:
             Notes(
                 when: "The actor won't come back",
@@ -212,9 +212,10 @@ extension EventKind {
                 subject: "session-1",
                 example: #"{"version":10}"#,
                 fields: [
-                    Self.version
-                ],
-                more: [Self.corrects])
+                    Self.by,
+                    Self.version,
+                    Self.corrects,
+                ])
         case .workerReady:
             Notes(
                 when: "A worker can host actors. Sent again, it says what is new about it",
@@ -254,6 +255,7 @@ extension EventKind {
                 fields: [
                     FieldNote("reason", "Shown in histories"),
                     Self.uid,
+                    Self.by,
                 ])
         case .workerGone:
             Notes(
@@ -265,6 +267,7 @@ extension EventKind {
                     FieldNote("reason", "Shown in histories; lost if its lease ended without a sign of life"),
                     Self.uid,
                     FieldNote("asOf", "Its worker.ready that is meant: after a later one this changes nothing", unit: "position"),
+                    Self.by,
                 ])
         case .workerObserved:
             Notes(
@@ -512,12 +515,14 @@ extension EventKind {
         The actor's version, if its owner counts: an event with a version that isn't higher than the last one \
         changes nothing
         """)
-    private static let corrects = MoreField(
-        "corrects", .count,
+    private static let corrects = FieldNote(
+        "corrects",
         """
         The change of the actor that this one puts right, from a comparison with the system that hosts it. It counts whatever \
-        the actor was, and only if nothing has happened to the actor since
+        the actor was, and only if nothing has happened to the actor since. The role worker may not send it
         """, unit: "position")
+    private static let by = FieldNote(
+        "by", "The name of the token that it came with, where the service has tokens: whatever the sender says here is replaced by it")
     private static let uid = FieldNote(
         "uid", "Tells workers of one name apart. An event with another uid than the worker's is late and changes nothing")
 }

@@ -35,6 +35,10 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case poolDeleted = 29
 
     package static let typePrefix = "dev.greenroom."
+    /// The field that says who did it.
+    package static let author = "by"
+    /// The field by which whoever compares the log with the system that hosts an actor puts a change right.
+    package static let correction = "corrects"
 
     /// A kind's name, of a CloudEvent's `type` or of the name itself.
     package static func bareName(_ type: some StringProtocol) -> String {
@@ -74,6 +78,8 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         package var most = Int64.max
         /// A text that is compared or handed on, such as a URI: without NUL.
         package var isHandedOn = false
+        /// It came after logs were written that may hold anything under its name: an import takes that as it stands, and it says nothing.
+        package var isLater = false
     }
 
     package struct Shape: Sendable {
@@ -95,6 +101,9 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     package var isOurs: Bool { Self.ours & (1 << UInt64(rawValue)) != 0 }
     package var carriesPool: Bool { Self.withPool & (1 << UInt64(rawValue)) != 0 }
 
+    /// Whether producers send it and it says who did it: what ends something for others.
+    package var carriesAuthor: Bool { Self.authored & (1 << UInt64(rawValue)) != 0 }
+
     /// Whether it is about an actor or a worker: what has a name within a namespace.
     package var isNamespaced: Bool { Self.namespaced & (1 << UInt64(rawValue)) != 0 }
     package var isAboutWorker: Bool { self == .workerReady || self == .workerDraining || self == .workerGone || self == .workerObserved }
@@ -110,6 +119,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
 
     private static let ours = bits { $0.isOurs }
     private static let withPool = bits { $0.carriesPool }
+    private static let authored = bits { shape in !shape.isOurs && shape.fields.contains { $0.name == author } }
     private static let namespaced = bits { $0.subject == .actor || $0.subject == .worker }
 
     /// A bit for each kind whose shape is so. Kinds are numbered below 64.
@@ -139,29 +149,32 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
                 "actor.requested", pool: true, need("pool", .name), may("priority", .integer), may("deadline", .time),
                 may("selector", .stringMap), may("reason", .text), may("template", .name),
                 may("expectedMillis", .count, upTo: EventLimits.millis))
-        case .actorWithdrawn: actor("actor.withdrawn", may("reason", .text), may("by", .text), may("request", .count))
+        case .actorWithdrawn:
+            actor("actor.withdrawn", corrects: true, may("reason", .text), by, later("request", .count))
         case .actorPlaced:
             actor(
                 "actor.placed", ours: true, worker: true, need("worker", .name), may("tier", .text), may("score", .number),
                 may("waited", .number), may("restoreSeconds", .number), may("waitedSeconds", .number))
         case .actorRunning:
             actor(
-                "actor.running", worker: true, need("worker", .name), mayHandOn("restoredFrom"),
+                "actor.running", worker: true, corrects: true, need("worker", .name), mayHandOn("restoredFrom"),
                 may("restoreMillis", .count, upTo: EventLimits.millis))
         case .actorIdle: actor("actor.idle")
         case .actorPaused:
-            actor("actor.paused", worker: true, need("worker", .name), may("node", .name), mayHandOn("snapshot"), bytes)
+            actor(
+                "actor.paused", worker: true, corrects: true, need("worker", .name), may("node", .name), mayHandOn("snapshot"), bytes,
+                later("bound", .bool))
         case .actorSuspended:
-            actor("actor.suspended", worker: true, need("worker", .name), mayHandOn("snapshot"), bytes)
-        case .actorCrashed: actor("actor.crashed", worker: true, may("worker", .name), may("reason", .text))
-        case .actorDeleted: actor("actor.deleted")
+            actor("actor.suspended", worker: true, corrects: true, need("worker", .name), mayHandOn("snapshot"), bytes)
+        case .actorCrashed: actor("actor.crashed", worker: true, corrects: true, may("worker", .name), may("reason", .text), by)
+        case .actorDeleted: actor("actor.deleted", corrects: true, by)
         case .workerReady:
             other(
                 "worker.ready", .worker, pool: true, need("pool", .name), need("node", .name),
                 may("slots", .count, upTo: EventLimits.slots), may("labels", .stringMap), may("zone", .name), may("sandboxClass", .name),
-                mayHandOn("ip"), may("reason", .text), may("uid", .name), may("ttlSeconds", .count, upTo: EventLimits.leaseSeconds))
-        case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name))
-        case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name), may("asOf", .count))
+                mayHandOn("ip"), may("reason", .text), may("uid", .name), later("ttlSeconds", .count, upTo: EventLimits.leaseSeconds))
+        case .workerDraining: other("worker.draining", .worker, need("reason", .text), may("uid", .name), by)
+        case .workerGone: other("worker.gone", .worker, need("reason", .text), may("uid", .name), later("asOf", .count), by)
         case .workerObserved:
             other(
                 "worker.observed", .worker, ours: true, need("state", .name), need("busy", .count, upTo: EventLimits.slots),
@@ -179,7 +192,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .policyApplied:
             other(
                 "policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text),
-                may("shadow", .name), may("rules", .count), may("renews", .count), may("by", .text))
+                may("shadow", .name), may("rules", .count), may("renews", .count), by)
         case .scaleDecided:
             other(
                 "scale.decided", .pool, ours: true, pool: true, need("pool", .name), need("from", .count), need("to", .count),
@@ -194,7 +207,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .poolPaused:
             other(
                 "pool.paused", .pool, ours: true, pool: true, need("pool", .name), need("in", .bool), need("out", .bool),
-                may("hold", .count), may("by", .text), may("was", .object))
+                may("hold", .count), by, may("was", .object))
         case .snapshotObserved:
             other(
                 "snapshot.observed", .holder, ours: true, need("snapshot", .text), need("state", .text), may("bytes", .count),
@@ -203,12 +216,14 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
             other(
                 "prefetch.suggested", .node, ours: true, pool: true, need("pool", .name), need("node", .name), need("actor", .name),
                 need("snapshot", .text), need("reason", .text), may("bytes", .count), may("request", .count), may("wakeAt", .time))
-        case .poolDeleted: other("pool.deleted", .pool, ours: true, pool: true, need("pool", .name), may("by", .text))
+        case .poolDeleted: other("pool.deleted", .pool, ours: true, pool: true, need("pool", .name), by)
         case .clockStepped: other("clock.stepped", .service, ours: true, need("microseconds", .integer))
         case .positionLost: other("position.lost", .service, ours: true, may("through", .count), may("reason", .text))
         }
     }
 
+    /// Who did it: the name of the token. A sender's own is replaced by it.
+    private var by: Field { later(Self.author, .text) }
     private var bytes: Field { may("bytes", .count, upTo: EventLimits.snapshotBytes) }
 
     private func need(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field {
@@ -218,12 +233,18 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         Field(name: name, type: type, isRequired: false, most: most)
     }
 
+    private func later(_ name: String, _ type: FieldType, upTo most: Int64 = .max) -> Field {
+        Field(name: name, type: type, isRequired: false, most: most, isLater: true)
+    }
+
     private func needToHandOn(_ name: String) -> Field { Field(name: name, type: .text, isRequired: true, isHandedOn: true) }
     private func mayHandOn(_ name: String) -> Field { Field(name: name, type: .text, isRequired: false, isHandedOn: true) }
 
-    private func actor(_ name: String, ours: Bool = false, pool: Bool = false, worker: Bool = false, _ fields: Field...) -> Shape {
-        let version = Field(name: "version", type: .count, isRequired: false)
-        return Shape(name: name, subject: .actor, isOurs: ours, fields: fields + [version], carriesPool: pool, carriesWorker: worker)
+    private func actor(
+        _ name: String, ours: Bool = false, pool: Bool = false, worker: Bool = false, corrects: Bool = false, _ fields: Field...
+    ) -> Shape {
+        let more = [may("version", .count)] + (corrects ? [later(Self.correction, .count)] : [])
+        return Shape(name: name, subject: .actor, isOurs: ours, fields: fields + more, carriesPool: pool, carriesWorker: worker)
     }
 
     private func other(_ name: String, _ subject: Subject, ours: Bool = false, pool: Bool = false, _ fields: Field...) -> Shape {

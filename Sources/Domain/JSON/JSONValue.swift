@@ -70,6 +70,12 @@ package enum JSONValue: Sendable {
         }
     }
 
+    /// An object without a member; anything else as it is.
+    package func removing(_ key: String) -> JSONValue {
+        guard case .object(let fields) = self else { return self }
+        return .object(fields.filter { $0.key != key })
+    }
+
     /// The value under `key` in place of the one there; a new member at the end where there was none. Of an object alone.
     package func setting(_ key: String, _ value: JSONValue) -> JSONValue {
         guard isObject else { return self }

@@ -2,7 +2,8 @@
 //
 // Asked only where deduplication found the first one, so nothing new pays for it. Compared is what an event tells the state: kind,
 // subject, pool, worker and data. Not compared are `time` and extensions, such as a trace's: who sends again may make them anew. Data is
-// the same where its JSON says the same, in whatever order and with whatever spaces. Names are the same with their namespace and without,
+// the same where its JSON says the same, in whatever order and with whatever spaces; `by` doesn't count where the service sets it, as the
+// same event may come again with another token. Names are the same with their namespace and without,
 // since the log gives each the one it has here.
 //
 // Always: bytes that are sent again as they were are no conflict. Of one commit so much JSON is read at most; what is beyond is compared by
@@ -56,10 +57,15 @@ struct RepeatCheck {
     ) -> Bool {
         if told.count == known.count, told.elementsEqual(known) { return true }
         // Without members nothing is stored.
-        if told.count <= 2 || known.count <= 2 { return told.count <= 2 && known.count <= 2 }
+        let isSigned = draft.kind.carriesAuthor
+        if !isSigned, told.count <= 2 || known.count <= 2 { return told.count <= 2 && known.count <= 2 }
         guard jsonBytes + told.count + known.count <= Self.jsonBytesPerCommit else { return false }
         jsonBytes += told.count + known.count
-        guard let told = try? JSONValue(parsing: Array(told)), let known = try? JSONValue(parsing: Array(known)) else { return false }
-        return told == known
+        guard let told = Self.value(told), let known = Self.value(known) else { return false }
+        return isSigned ? told.removing(EventKind.author) == known.removing(EventKind.author) : told == known
+    }
+
+    private static func value(_ bytes: UnsafeBufferPointer<UInt8>) -> JSONValue? {
+        bytes.isEmpty ? .object([]) : try? JSONValue(parsing: Array(bytes))
     }
 }

@@ -21,14 +21,13 @@ struct Authorizer: Sendable {
     /// - Parameter workersToo: whether the role `worker` does as well.
     func admit(_ header: String?, for role: Role?, workersToo: Bool = false, memory: inout Memory) throws(Problem) -> Principal? {
         guard let tokens, let role else { return nil }
+        let needed = role.rawValue + (workersToo ? " or worker" : "")
         guard let header else {
             throw Problem(
-                .unauthenticated, "send `Authorization: Bearer TOKEN` with a token that has the role \(role.rawValue)",
-                field: "authorization")
+                .unauthenticated, "send `Authorization: Bearer TOKEN` with a token that has the role \(needed)", field: "authorization")
         }
         let principal = try identify(header, tokens, &memory)
         guard principal.roles.allow(role, workersToo: workersToo) else {
-            let needed = role.rawValue + (workersToo ? " or worker" : "")
             throw Problem(.forbidden, "the token of \(principal.name) has the role \(principal.roles.names); this needs \(needed)")
         }
         return principal

@@ -49,13 +49,35 @@ enum WorkerRights {
 
     /// - Throws: for the first event that isn't a worker's to report.
     static func check(_ batch: EventBatch) throws(Problem) {
-        for (index, event) in batch.events.enumerated() where !reported.contains(event.kind) {
-            throw Problem(
-                .forbidden,
-                "the token has the role worker, which may not send \(event.kind.name): it may send \(names(reported)); this needs ingest",
-                index: index, field: "type")
+        for (index, event) in batch.events.enumerated() {
+            guard reported.contains(event.kind) else {
+                throw Problem(
+                    .forbidden,
+                    "the token has the role worker, which may not send \(event.kind.name): it may send \(names(reported)); this needs ingest",
+                    index: index, field: "type")
+            }
+            // A correction counts whatever the actor was, on whichever worker.
+            if batch.has(EventKind.correction, event) {
+                throw Problem(
+                    .forbidden,
+                    "the token has the role worker, which may not put right what the log has of an actor: leave corrects out; it needs ingest",
+                    index: index, field: "data.\(EventKind.correction)")
+            }
         }
     }
 
     static func names(_ kinds: Set<EventKind>) -> String { kinds.map(\.name).sorted().joined(separator: ", ") }
+}
+
+/// Whose token events came with.
+struct EventSender: Sendable {
+    var name: String
+    /// The token may send what a worker reports, and nothing else.
+    var isWorker: Bool
+
+    /// Refuses what the sender may not send, and signs what ends something for others.
+    func sign(_ batch: inout EventBatch) throws(Problem) {
+        if isWorker { try WorkerRights.check(batch) }
+        batch.setAuthor(name)
+    }
 }

@@ -7,17 +7,17 @@ import NIOCore
 //
 // On the event loop, without a task: the body's bytes are read where they lie into an `EventBatch`, the batch goes to the log, and
 // the log's answer comes back by `EventIntake`. Nothing is answered before it is durable. One of these serves all requests of a mode,
-// but in binary mode, where the attributes are the request's own.
+// but in binary mode, where the attributes are the request's own, and for those with a token, which are signed.
 
 final class EventIngest: RequestHandling {
     private let mode: IngestMode
     private let attributes: [(name: String, value: String)]
     private let intake: EventIntake
-    /// The token may send what a worker reports, and nothing else.
-    private let checksKinds: Bool
+    /// nil where there are no tokens.
+    private let sender: EventSender?
 
-    init(_ mode: IngestMode, attributes: [(name: String, value: String)] = [], intake: EventIntake, checksKinds: Bool = false) {
-        self.checksKinds = checksKinds
+    init(_ mode: IngestMode, attributes: [(name: String, value: String)] = [], intake: EventIntake, sender: EventSender? = nil) {
+        self.sender = sender
         self.mode = mode
         self.attributes = attributes
         self.intake = intake
@@ -26,10 +26,8 @@ final class EventIngest: RequestHandling {
     func respond(to exchange: Exchange, body: ByteBuffer?) {
         var reader = CloudEventReader()
         if let fault = read(body ?? ByteBuffer(), with: &reader) { return exchange.reject(Problem(fault).response) }
-        let batch = reader.takeBatch()
-        if checksKinds {
-            do throws(Problem) { try WorkerRights.check(batch) } catch { return exchange.reject(error.response) }
-        }
+        var batch = reader.takeBatch()
+        do throws(Problem) { try sender?.sign(&batch) } catch { return exchange.reject(error.response) }
         guard !batch.isEmpty else { return intake.acknowledge(AppendReceipt(accepted: 0, duplicates: 0, positions: []), exchange) }
         if !intake.append(batch, bytes: body?.readableBytes ?? 0, for: exchange) { exchange.reject(intake.tooManyWaiting().response) }
     }

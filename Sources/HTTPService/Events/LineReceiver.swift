@@ -16,13 +16,13 @@ final class LineReceiver: BodyReceiving {
     private let acknowledgesChunks: Bool
     private let intake: EventIntake
     private let limits: ServerLimits
-    /// The token may send what a worker reports, and nothing else.
-    private let checksKinds: Bool
+    /// nil where there are no tokens.
+    private let sender: EventSender?
     private var awaitsLog = false
     private var isDone = false
 
-    init(limits: ServerLimits, acknowledgesChunks: Bool, intake: EventIntake, checksKinds: Bool = false) {
-        self.checksKinds = checksKinds
+    init(limits: ServerLimits, acknowledgesChunks: Bool, intake: EventIntake, sender: EventSender? = nil) {
+        self.sender = sender
         lines = LineIngest(limits: limits)
         self.limits = limits
         self.acknowledgesChunks = acknowledgesChunks
@@ -68,9 +68,9 @@ final class LineReceiver: BodyReceiving {
     /// Hands the next chunk to the log where none is there, holds reading back or lets it on, and answers where all is done.
     private func pump(_ exchange: Exchange) {
         guard !isDone else { return }
-        if !awaitsLog, let chunk = lines.takeChunk() {
+        if !awaitsLog, var chunk = lines.takeChunk() {
             awaitsLog = true
-            if let problem = refusal(of: chunk.batch) {
+            if let problem = sign(&chunk.batch) {
                 awaitsLog = false
                 lines.fail(problem)
             } else if !intake.append(chunk.batch, bytes: chunk.bytes, for: exchange, lines: self) {
@@ -82,9 +82,8 @@ final class LineReceiver: BodyReceiving {
         if !awaitsLog { answerIfDone(exchange) }
     }
 
-    private func refusal(of batch: EventBatch) -> Problem? {
-        guard checksKinds else { return nil }
-        do throws(Problem) { try WorkerRights.check(batch) } catch { return error }
+    private func sign(_ batch: inout EventBatch) -> Problem? {
+        do throws(Problem) { try sender?.sign(&batch) } catch { return error }
         return nil
     }
 

@@ -34,7 +34,8 @@ extension OpenAPIDocument {
         "bytes":{"type":"integer"},"restoreSeconds":{"type":"number"},"worker":{"type":"string"},"node":{"type":"string"},"why":{"type":"string"}}}}}},
         "Pool":{"type":"object","required":["namespace","name","desired","ready","busy","demand"],"properties":{
         "namespace":{"type":"string"},"name":{"type":"string"},"target":{"type":"string"},"mode":{"enum":["auto","recommend",""]},"min":{"type":"integer"},
-        "max":{"type":"integer"},"desired":{"type":"integer"},"ready":{"type":"integer"},"busy":{"type":"integer"},"idle":{"type":"integer"},
+        "max":{"type":"integer"},"desired":{"type":"integer"},"wanted":{"type":"integer","description":"By its triggers now, before bounds and pauses"},
+        "ready":{"type":"integer"},"busy":{"type":"integer"},"idle":{"type":"integer"},
         "starting":{"type":"integer"},"draining":{"type":"integer"},"lost":{"type":"integer"},
         "demand":{"type":"object","properties":{"total":{"type":"integer"},"resident":{"type":"integer"},"waiting":{"type":"integer"},
         "blocked":{"type":"object","additionalProperties":{"type":"integer"}}}},

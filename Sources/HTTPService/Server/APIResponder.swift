@@ -63,7 +63,9 @@ final class APIResponder: Responder {
                 field: "content-encoding")
         }
         switch route.work {
-        case .ingest: return try admitEvents(head, facts, checksKinds: principal.map { !$0.roles.contains(.ingest) } ?? false)
+        case .ingest:
+            let sender = principal.map { EventSender(name: $0.name, isWorker: !$0.roles.contains(.ingest)) }
+            return try admitEvents(head, facts, sender)
         case .respond(let work):
             return .whole(RoutedRequestHandler(shared: shared, route: route, head: head, principal: principal, work: work))
         case .now(let response): return .whole(immediate[route.index] ?? ImmediateHandler(response))
@@ -79,17 +81,16 @@ final class APIResponder: Responder {
             facts.authorization, for: route.role, workersToo: route.allowsWorkers, memory: &memory.authorization)
     }
 
-    /// - Parameter checksKinds: it may send what a worker reports, and nothing else.
-    private func admitEvents(_ head: HTTPRequest, _ facts: HeadFacts, checksKinds: Bool) throws(Problem) -> Admission {
+    private func admitEvents(_ head: HTTPRequest, _ facts: HeadFacts, _ sender: EventSender?) throws(Problem) -> Admission {
         switch try IngestMode(contentType: facts.contentType, hasBinaryHeaders: BinaryAttributes.areIn(head.headerFields)) {
-        case .event: return .whole(checksKinds ? EventIngest(.event, intake: intake, checksKinds: true) : event)
-        case .batch: return .whole(checksKinds ? EventIngest(.batch, intake: intake, checksKinds: true) : batch)
+        case .event: return .whole(sender == nil ? event : EventIngest(.event, intake: intake, sender: sender))
+        case .batch: return .whole(sender == nil ? batch : EventIngest(.batch, intake: intake, sender: sender))
         case .binary:
             let attributes = try BinaryAttributes.from(head.headerFields)
-            return .whole(EventIngest(.binary, attributes: attributes, intake: intake, checksKinds: checksKinds))
+            return .whole(EventIngest(.binary, attributes: attributes, intake: intake, sender: sender))
         case .lines:
             let acknowledgesChunks = MediaType.accepts(facts.accept, "application/x-ndjson")
-            return .parts(LineReceiver(limits: limits, acknowledgesChunks: acknowledgesChunks, intake: intake, checksKinds: checksKinds))
+            return .parts(LineReceiver(limits: limits, acknowledgesChunks: acknowledgesChunks, intake: intake, sender: sender))
         }
     }
 

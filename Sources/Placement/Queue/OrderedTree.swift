@@ -6,21 +6,21 @@
 //
 // Always: no leaf but an only one is empty, keys rise within leaves and from leaf to leaf, and none is there twice.
 
-struct OrderedTree<Key: Comparable & Sendable>: Sendable {
+package struct OrderedTree<Key: Comparable & Sendable>: Sendable {
     /// Keys of one leaf: 2 KB of the larger keys, which is moved in the time of one or two misses of the cache.
     private static var most: Int { 128 }
 
     private var leaves: [ContiguousArray<Key>] = []
-    private(set) var count = 0
+    package private(set) var count = 0
 
-    init() {}
+    package init() {}
 
-    var isEmpty: Bool { count == 0 }
+    package var isEmpty: Bool { count == 0 }
 
-    var first: Key? { leaves.first?.first }
+    package var first: Key? { leaves.first?.first }
 
     /// The lowest key above `key`, which need not be there.
-    func first(after key: Key) -> Key? {
+    package func first(after key: Key) -> Key? {
         guard !leaves.isEmpty else { return nil }
         let leaf = leaf(for: key)
         var place = Self.place(of: key, in: leaves[leaf])
@@ -29,22 +29,55 @@ struct OrderedTree<Key: Comparable & Sendable>: Sendable {
         return leaf + 1 < leaves.count ? leaves[leaf + 1].first : nil
     }
 
+    /// The lowest key of which `isBefore` isn't true. It must be true of the lower keys and false of the others.
+    package func first(notBefore isBefore: (Key) -> Bool) -> Key? {
+        var low = 0
+        var high = leaves.count
+        // The first leaf whose last key isn't before.
+        while low < high {
+            let middle = (low + high) / 2
+            if leaves[middle].last.map(isBefore) ?? true { low = middle + 1 } else { high = middle }
+        }
+        guard low < leaves.count else { return nil }
+        let leaf = leaves[low]
+        var (start, end) = (0, leaf.count)
+        while start < end {
+            let middle = (start + end) / 2
+            if isBefore(leaf[middle]) { start = middle + 1 } else { end = middle }
+        }
+        return start < leaf.count ? leaf[start] : nil
+    }
+
+    package func contains(_ key: Key) -> Bool {
+        guard !leaves.isEmpty else { return false }
+        let leaf = leaves[leaf(for: key)]
+        let place = Self.place(of: key, in: leaf)
+        return place < leaf.count && !(key < leaf[place])
+    }
+
+    /// The lowest keys, rising, until `body` answers false.
+    package func forEach(while body: (Key) -> Bool) {
+        for leaf in leaves {
+            for key in leaf { guard body(key) else { return } }
+        }
+    }
+
     /// Rising.
-    func forEach(_ body: (Key) -> Void) {
+    package func forEach(_ body: (Key) -> Void) {
         for leaf in leaves {
             for key in leaf { body(key) }
         }
     }
 
     /// Keys lower than `key`.
-    func rank(of key: Key) -> Int {
+    package func rank(of key: Key) -> Int {
         guard !leaves.isEmpty else { return 0 }
         let leaf = leaf(for: key)
         return leaves[..<leaf].reduce(0) { $0 + $1.count } + Self.place(of: key, in: leaves[leaf])
     }
 
     /// `key` must not be there already.
-    mutating func insert(_ key: Key) {
+    package mutating func insert(_ key: Key) {
         count += 1
         guard !leaves.isEmpty else {
             leaves.append([key])
@@ -62,7 +95,7 @@ struct OrderedTree<Key: Comparable & Sendable>: Sendable {
 
     /// Answers whether it was there.
     @discardableResult
-    mutating func remove(_ key: Key) -> Bool {
+    package mutating func remove(_ key: Key) -> Bool {
         guard !leaves.isEmpty else { return false }
         let leaf = leaf(for: key)
         let place = Self.place(of: key, in: leaves[leaf])
@@ -73,6 +106,9 @@ struct OrderedTree<Key: Comparable & Sendable>: Sendable {
         if leaves[leaf].isEmpty, leaves.count > 1 { leaves.remove(at: leaf) } else { joinNext(leaf) }
         return true
     }
+
+    /// So many keys, or leaves, one change moves at most: tests count steps, and measure no time.
+    package var longestMove: Int { max(leaves.map(\.count).max() ?? 0, leaves.count) }
 
     // MARK: - Leaves
 

@@ -6,8 +6,6 @@ package struct ClientConfiguration: Hashable, Sendable {
     package var token: String?
     /// PEM of the CA that signed the server's certificate; nil trusts the machine's own.
     package var trustFile: String?
-    /// For a server with a certificate that nothing vouches for: encrypted, and open to whoever stands in between.
-    package var acceptsAnyCertificate = false
     package var limits = ClientLimits()
 
     package init(url: BaseURL, token: String? = nil) {

@@ -14,7 +14,6 @@ package enum TLSTrust {
                     problem: "the trusted certificates can't be read: \(error): check --ca-file and GREENROOM_CA_FILE")
             }
         }
-        if configuration.acceptsAnyCertificate { tls.certificateVerification = .none }
         do { return try NIOSSLContext(configuration: tls) } catch {
             throw HandshakeFault(
                 problem: "the trusted certificates \(configuration.trustFile ?? "of this machine") can't be used: \(error)")

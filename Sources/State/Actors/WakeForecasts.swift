@@ -67,17 +67,10 @@ package struct WakeForecasts: Sendable {
         package internal(set) var dueAt: LogTime
     }
 
-    private struct Deadline: Hashable, Comparable, Sendable {
-        var at: LogTime
-        var actor: Int
-
-        static func < (a: Deadline, b: Deadline) -> Bool { a.at != b.at ? a.at < b.at : a.actor < b.actor }
-    }
-
     private var entries: [Int: Entry] = [:]
     private var schedules = 0
-    /// Of those that are armed, rising.
-    private var deadlines: [Deadline] = []
+    /// Of those that are armed.
+    private var deadlines = Deadlines<Int>()
     /// Their deadline came: when they are expected, by actor, until a node was told or the time has passed.
     package private(set) var due: [Int: LogTime] = [:]
     private var sweptAt = LogTime.zero
@@ -127,8 +120,7 @@ package struct WakeForecasts: Sendable {
         guard entries[actor] != nil else { return }
         unschedule(actor)
         entries[actor]?.armed = armed
-        let deadline = Deadline(at: armed.dueAt, actor: actor)
-        deadlines.insert(deadline, at: place(of: deadline))
+        deadlines.add(actor, at: armed.dueAt)
     }
 
     /// It wakes, or nobody wants to know when it does.
@@ -141,20 +133,14 @@ package struct WakeForecasts: Sendable {
     private mutating func unschedule(_ actor: Int) {
         guard let armed = entries[actor]?.armed else { return }
         entries[actor]?.armed = nil
-        deadlines.remove(at: place(of: Deadline(at: armed.dueAt, actor: actor)))
+        deadlines.remove(actor, at: armed.dueAt)
     }
-
-    private func place(of deadline: Deadline) -> Int { deadlines.firstPlace { $0 < deadline } }
 
     /// The first deadline later than `time`.
-    package func earliest(after time: LogTime) -> LogTime? {
-        if deadlines.isEmpty { return nil }
-        let place = place(of: Deadline(at: time, actor: .max))
-        return place < deadlines.count ? deadlines[place].at : nil
-    }
+    package func earliest(after time: LogTime) -> LogTime? { deadlines.first(after: time) }
 
     /// Actors whose deadline has come, with it.
-    package func reached(_ now: LogTime) -> [(actor: Int, at: LogTime)] { deadlines.prefix { $0.at <= now }.map { ($0.actor, $0.at) } }
+    package func reached(_ now: LogTime) -> [(actor: Int, at: LogTime)] { deadlines.reached(now).map { ($0.key, $0.at) } }
 
     /// Notes that the log says so. Answers when it was expected to wake.
     package mutating func ring(_ actor: Int) -> LogTime? {

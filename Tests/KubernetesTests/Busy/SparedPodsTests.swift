@@ -97,8 +97,8 @@ import Testing
         var names: [String] { twin.objects(.pods, "ns").map(\.name).sorted() }
         func pod(_ name: String) -> PodView? { twin.object(.pods, "ns", name).map { PodView($0) } }
         func resize(_ count: Int) async throws { try await actuator.resize(pool, to: count, fence: Fence(1)) }
-        func drain(_ pod: String) async throws { try await actuator.drain(pod, of: pool, fence: Fence(1)) }
-        func remove(_ pod: String) async throws { try await actuator.remove(pod, of: pool, fence: Fence(1)) }
+        func drain(_ pod: String) async throws { try await actuator.drain(WorkerIdentity(pod), of: pool, fence: Fence(1)) }
+        func remove(_ pod: String) async throws { try await actuator.remove(WorkerIdentity(pod), of: pool, fence: Fence(1)) }
 
         /// As the watches tell it: all ready pods are known workers, and were asked.
         func look() async {
@@ -147,7 +147,7 @@ import Testing
             #expect(!pod.isRemoving && pod.drainingReason != nil && pod.deletionCost == "1001")
             #expect(
                 bench.lines.values.last?.contains(#"ns/\#(victim) {"state":"busy","busy":1"#) == true, "the log knows before the loop does")
-            #expect(try await bench.actuator.cancelDrain(victim, of: bench.pool, fence: Fence(1)))
+            #expect(try await bench.actuator.cancelDrain(WorkerIdentity(victim), of: bench.pool, fence: Fence(1)))
             #expect(bench.pod(victim)?.drainingReason == nil)
             bench.pods.set(victim, tasks: 0)
             try await bench.drain(victim)
@@ -291,7 +291,7 @@ import Testing
             _ = await bench.fault { try await bench.remove(draining.name) }
         default:
             guard let draining else { return }
-            _ = await bench.fault { _ = try await bench.actuator.cancelDrain(draining.name, of: bench.pool, fence: Fence(1)) }
+            _ = await bench.fault { _ = try await bench.actuator.cancelDrain(WorkerIdentity(draining.name), of: bench.pool, fence: Fence(1)) }
         }
     }
 
@@ -321,8 +321,8 @@ import Testing
             var blind = bench.pool
             blind.busy = nil
             try await bench.actuator.resize(blind, to: 1, fence: Fence(1))
-            try await bench.actuator.drain(victim, of: blind, fence: Fence(1))
-            try await bench.actuator.remove(victim, of: blind, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity(victim), of: blind, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(victim), of: blind, fence: Fence(1))
             #expect(!bench.names.contains(victim))
         }
     }

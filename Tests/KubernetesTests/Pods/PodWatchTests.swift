@@ -137,7 +137,7 @@ import Testing
             bench.twin.edit(.pods, "ns", two) { $0["metadata"]["annotations"][Mark.slots] = "4" }
             bench.twin.makeReady(pod: two, "ns", node: "node-b", ip: "10.0.0.2")
             try await bench.says(bench.ready(two, node: "node-b", slots: 4, zone: "zone-2", ip: "10.0.0.2"))
-            try await bench.targets.actuator.drain(one, of: bench.pool, fence: Fence(1))
+            try await bench.targets.actuator.drain(WorkerIdentity(one), of: bench.pool, fence: Fence(1))
             try await bench.says(#"worker.draining ns/\#(one) {"reason":"scale-down of ns/pool","uid":"\#(bench.uid(one))"}"#)
             let uid = bench.uid(two)
             bench.twin.delete(.pods, "ns", two)

@@ -79,14 +79,14 @@ import Testing
             bench.busy.set(name, false)
         case 4, 5:
             guard let pod else { return }
-            _ = await bench.fault { try await bench.actuator.drain(pod.name, of: bench.pool, fence: Fence(1)) }
+            _ = await bench.fault { try await bench.actuator.drain(WorkerIdentity(pod.name), of: bench.pool, fence: Fence(1)) }
         case 6, 7, 8:
             // Also one that is busy: it must be refused.
             guard let draining else { return }
-            _ = await bench.fault { try await bench.actuator.remove(draining.name, of: bench.pool, fence: Fence(1)) }
+            _ = await bench.fault { try await bench.actuator.remove(WorkerIdentity(draining.name), of: bench.pool, fence: Fence(1)) }
         default:
             guard let draining else { return }
-            _ = await bench.fault { _ = try await bench.actuator.cancelDrain(draining.name, of: bench.pool, fence: Fence(1)) }
+            _ = await bench.fault { _ = try await bench.actuator.cancelDrain(WorkerIdentity(draining.name), of: bench.pool, fence: Fence(1)) }
         }
     }
 
@@ -96,15 +96,15 @@ import Testing
         let wanted = max(last, busy.count)
         try await bench.resize(wanted)
         for pod in bench.twin.objects(.pods, "ns").map({ PodView($0) }) where pod.drainingReason != nil && busy.contains(pod.name) {
-            _ = try await bench.actuator.cancelDrain(pod.name, of: bench.pool, fence: Fence(1))
+            _ = try await bench.actuator.cancelDrain(WorkerIdentity(pod.name), of: bench.pool, fence: Fence(1))
         }
         for name in bench.pods where bench.pod(name)?.drainingReason != nil {
-            try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
         }
         let idle = bench.pods.filter { !busy.contains($0) }
         for name in idle.prefix(max(0, bench.pods.count - wanted)) {
-            try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1))
-            try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
         }
         try await bench.resize(wanted)
         #expect(

@@ -103,17 +103,17 @@ import Testing
             try await bench.resize(3)
             #expect(bench.replicas == 5, "nobody was drained yet")
             for name in pods[3...] {
-                try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1))
+                try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
                 #expect(
                     bench.pod(name)?.deletionCost == "-1000" && bench.pod(name)?.drainingReason != nil
                         && bench.pod(name)?.isRemoving == false)
             }
             #expect(bench.replicas == 5 && bench.pods == pods)
-            try await bench.actuator.remove(pods[3], of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(pods[3]), of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 4 && bench.pods == pods.filter { $0 != pods[3] })
-            try await bench.actuator.remove(pods[3], of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(pods[3]), of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 4, "once more changes nothing")
-            try await bench.actuator.remove(pods[4], of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(pods[4]), of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 3 && bench.pods == Array(pods[..<3]))
         }
     }
@@ -125,9 +125,9 @@ import Testing
             let name = bench.pods[1]
             let earlier = WorkerIdentity(name, uid: "of the pod before")
             try await bench.actuator.resize(bench.pool, to: 1, fence: Fence(1))
-            try await bench.actuator.drain(earlier, of: bench.pool, fence: Fence(1))
-            try await bench.actuator.remove(earlier, of: bench.pool, fence: Fence(1))
-            #expect(try await !bench.actuator.cancelDrain(earlier, of: bench.pool, fence: Fence(1)))
+            try await bench.actuator.drain(WorkerIdentity(earlier), of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(earlier), of: bench.pool, fence: Fence(1))
+            #expect(try await !bench.actuator.cancelDrain(WorkerIdentity(earlier), of: bench.pool, fence: Fence(1)))
             let pod = try #require(bench.pod(name))
             #expect(pod.drainingReason == nil && !pod.isRemoving && bench.replicas == 2)
             try await bench.actuator.drain(WorkerIdentity(name, uid: pod.uid), of: bench.pool, fence: Fence(1))
@@ -141,13 +141,13 @@ import Testing
             try await bench.resize(2)
             let name = bench.pods[1]
             try await bench.resize(1)
-            try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
             bench.busy.set(name, true)
-            let fault = await bench.fault { try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1)) }
+            let fault = await bench.fault { try await bench.actuator.remove(WorkerIdentity(name), of: bench.pool, fence: Fence(1)) }
             #expect(fault == .holdsActor(worker: name))
             #expect(bench.replicas == 2 && bench.pod(name)?.isRemoving == false && bench.pod(name)?.drainingReason != nil)
             bench.busy.set(name, false)
-            try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 1 && !bench.pods.contains(name))
         }
     }
@@ -159,11 +159,11 @@ import Testing
             let pods = bench.pods
             bench.twin.edit(.pods, "ns", pods[2]) { $0["metadata"]["annotations"][Mark.deletionCost] = "7" }
             try await bench.resize(1)
-            for name in pods[1...] { try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1)) }
+            for name in pods[1...] { try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1)) }
             try await bench.resize(2)
             #expect(bench.replicas == 4 && bench.pods.count == 4)
             #expect(bench.pod(pods[2])?.deletionCost == "-1000")
-            #expect(try await bench.actuator.cancelDrain(pods[2], of: bench.pool, fence: Fence(1)))
+            #expect(try await bench.actuator.cancelDrain(WorkerIdentity(pods[2]), of: bench.pool, fence: Fence(1)))
             let restored = try #require(bench.twin.object(.pods, "ns", pods[2]))
             #expect(restored.annotations == [Mark.deletionCost: "7"] && restored.labels[Mark.draining] == nil)
             #expect(bench.replicas == 4, "nobody is taken for it")
@@ -176,23 +176,23 @@ import Testing
             try await bench.resize(3)
             let pods = bench.pods
             try await bench.resize(1)
-            for name in pods[1...] { try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1)) }
-            #expect(try await bench.actuator.cancelDrain(pods[1], of: bench.pool, fence: Fence(1)))
-            #expect(try await bench.actuator.cancelDrain(pods[1], of: bench.pool, fence: Fence(1)), "once more changes nothing")
+            for name in pods[1...] { try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1)) }
+            #expect(try await bench.actuator.cancelDrain(WorkerIdentity(pods[1]), of: bench.pool, fence: Fence(1)))
+            #expect(try await bench.actuator.cancelDrain(WorkerIdentity(pods[1]), of: bench.pool, fence: Fence(1)), "once more changes nothing")
             try await bench.resize(2)
             #expect(bench.replicas == 3 && bench.pods == pods)
 
             // The removal's mark is there, the count hasn't fallen yet.
             bench.twin.inject(TwinFault(.respond(status: 500), times: nil) { $0.method == "PUT" })
-            _ = await bench.fault { try await bench.actuator.remove(pods[2], of: bench.pool, fence: Fence(1)) }
+            _ = await bench.fault { try await bench.actuator.remove(WorkerIdentity(pods[2]), of: bench.pool, fence: Fence(1)) }
             #expect(bench.pod(pods[2])?.isRemoving == true && bench.replicas == 3)
-            #expect(try await !bench.actuator.cancelDrain(pods[2], of: bench.pool, fence: Fence(1)))
+            #expect(try await !bench.actuator.cancelDrain(WorkerIdentity(pods[2]), of: bench.pool, fence: Fence(1)))
             bench.twin.heal()
-            try await bench.actuator.remove(pods[2], of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(pods[2]), of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 2 && bench.pods == Array(pods[..<2]))
-            #expect(try await !bench.actuator.cancelDrain(pods[2], of: bench.pool, fence: Fence(1)))
+            #expect(try await !bench.actuator.cancelDrain(WorkerIdentity(pods[2]), of: bench.pool, fence: Fence(1)))
             #expect(
-                await bench.fault { _ = try await bench.actuator.cancelDrain(pods[1], of: bench.pool, fence: Fence(0)) }
+                await bench.fault { _ = try await bench.actuator.cancelDrain(WorkerIdentity(pods[1]), of: bench.pool, fence: Fence(0)) }
                     == .fenced(current: Fence(1)))
         }
     }
@@ -203,19 +203,19 @@ import Testing
             try await bench.resize(3)
             let name = bench.pods[1]
             try await bench.resize(2)
-            try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
             try await bench.resize(3)
             #expect(bench.replicas == 4)
-            try await bench.actuator.drain(bench.pods[0], of: bench.pool, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity(bench.pods[0]), of: bench.pool, fence: Fence(1))
             try await bench.resize(4)
             #expect(bench.replicas == 6)
-            try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 5 && !bench.pods.contains(name))
             try await bench.resize(5)
             let other = bench.pods[0]
             try await bench.resize(6)
             bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 6 }
-            try await bench.actuator.remove(other, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity(other), of: bench.pool, fence: Fence(1))
             #expect(!bench.pods.contains(other) && bench.replicas == 6 && bench.pods.count == 6)
         }
     }
@@ -240,8 +240,8 @@ import Testing
             #expect(bench.pods == ["pool-0", "pool-1", "pool-2"])
             for name in ["pool-0", "pool-2"] { bench.busy.set(name, true) }
             try await bench.resize(2)
-            try await bench.actuator.drain("pool-1", of: bench.pool, fence: Fence(1))
-            try await bench.actuator.remove("pool-1", of: bench.pool, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity("pool-1"), of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity("pool-1"), of: bench.pool, fence: Fence(1))
             #expect(bench.replicas == 3 && bench.pods.count == 3)
         }
     }
@@ -328,9 +328,9 @@ import Testing
             #expect(bench.replicas == 4)
             let pod = try #require(bench.pods.first)
             #expect(
-                await bench.fault { try await bench.actuator.drain(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+                await bench.fault { try await bench.actuator.drain(WorkerIdentity(pod), of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
             #expect(
-                await bench.fault { try await bench.actuator.remove(pod, of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+                await bench.fault { try await bench.actuator.remove(WorkerIdentity(pod), of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
             #expect(bench.pod(pod)?.drainingReason == nil)
         }
     }
@@ -440,8 +440,8 @@ import Testing
                 name: "ns/pool", target: bench.pool.target, slotsPerWorker: 1, drainTimeoutSeconds: 60,
                 workerSelector: WorkerSelector("app=widget"))
             try await bench.actuator.resize(pool, to: 1, fence: Fence(1))
-            try await bench.actuator.drain("ns/widget-2", of: pool, fence: Fence(1))
-            try await bench.actuator.remove("ns/widget-2", of: pool, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity("ns/widget-2"), of: pool, fence: Fence(1))
+            try await bench.actuator.remove(WorkerIdentity("ns/widget-2"), of: pool, fence: Fence(1))
             #expect(bench.replicas == 2 && bench.pod("widget-2")?.isRemoving == true)
         }
     }
@@ -495,9 +495,9 @@ import Testing
     func untoldCount() async throws {
         try await on(Bench(.deployments, replicas: 3)) { bench in
             let pods = bench.pods
-            for name in pods { try await bench.actuator.drain(name, of: bench.pool, fence: Fence(1)) }
+            for name in pods { try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1)) }
             for (k, name) in pods.enumerated() {
-                try await bench.actuator.remove(name, of: bench.pool, fence: Fence(1))
+                try await bench.actuator.remove(WorkerIdentity(name), of: bench.pool, fence: Fence(1))
                 #expect(bench.replicas == 2 - k && bench.pods == Array(pods[(k + 1)...]))
             }
             #expect(!bench.twin.requests.contains { $0.method == "DELETE" })
@@ -519,8 +519,8 @@ import Testing
             try await bench.actuator.resize(pool("tier=fast"), to: 0, fence: Fence(1))
             #expect(bench.replicas == 3)
             for name in pods[..<2] {
-                try await bench.actuator.drain(name, of: pool("tier=fast"), fence: Fence(1))
-                try await bench.actuator.remove(name, of: pool("tier=fast"), fence: Fence(1))
+                try await bench.actuator.drain(WorkerIdentity(name), of: pool("tier=fast"), fence: Fence(1))
+                try await bench.actuator.remove(WorkerIdentity(name), of: pool("tier=fast"), fence: Fence(1))
             }
             // A StatefulSet ends its highest ordinal, and that is the one.
             #expect(bench.replicas == (resource == .statefulSets ? 3 : 1) && bench.pods.contains(pods[2]))
@@ -549,9 +549,9 @@ import Testing
             for name in ["bare-0", canary] {
                 let version = bench.twin.object(.pods, "ns", name)?.resourceVersion
                 for worker in [name, "ns/\(name)"] {
-                    try await bench.actuator.drain(worker, of: bench.pool, fence: Fence(1))
-                    try await bench.actuator.remove(worker, of: bench.pool, fence: Fence(1))
-                    #expect(try await !bench.actuator.cancelDrain(worker, of: bench.pool, fence: Fence(1)))
+                    try await bench.actuator.drain(WorkerIdentity(worker), of: bench.pool, fence: Fence(1))
+                    try await bench.actuator.remove(WorkerIdentity(worker), of: bench.pool, fence: Fence(1))
+                    #expect(try await !bench.actuator.cancelDrain(WorkerIdentity(worker), of: bench.pool, fence: Fence(1)))
                 }
                 #expect(bench.twin.object(.pods, "ns", name)?.resourceVersion == version, "\(name) was written on")
             }
@@ -574,7 +574,7 @@ import Testing
                 $0["metadata"]["labels"] = [:]
             }
             #expect(bench.pods.count == 3, "its pool made another")
-            try await bench.actuator.drain("ns/\(name)", of: bench.pool, fence: Fence(1))
+            try await bench.actuator.drain(WorkerIdentity("ns/\(name)"), of: bench.pool, fence: Fence(1))
             #expect(bench.pod(name)?.isMarked == false)
         }
     }

@@ -69,6 +69,15 @@ import Testing
             let asked = generator.below(keys)
             #expect(tree.first == plain.first && tree.count == plain.count)
             #expect(tree.rank(of: asked) == plain.count { $0 < asked })
+            #expect(tree.contains(asked) == plain.contains(asked))
+            #expect(tree.first(notBefore: { $0 < asked }) == plain.first { $0 >= asked })
+            #expect(tree.first(notBefore: { $0 <= asked }) == tree.first(after: asked))
+            var lower: [Int] = []
+            tree.forEach { key in
+                if key < asked { lower.append(key) }
+                return key < asked
+            }
+            #expect(lower == plain.filter { $0 < asked })
         }
     }
 

@@ -54,6 +54,39 @@ import Testing
         #expect(lines().contains { $0.contains(#"state="unknown""#) && $0.hasSuffix(" 1") })
     }
 
+    @Test func whatWasCountedOfADeletedPoolGoesAwayAndComesBackWithIt() throws {
+        let factory = PrometheusMetrics(seriesLimit: 1_000, process: nil, logger: quiet)
+        let metrics = LoopMetrics(logger: quiet, factory: factory)
+        let view = try Samples.view(Samples.pool)
+        let name = "\(view.namespace)/\(view.name)"
+        func count(_ pool: String) -> Int {
+            String(decoding: factory.exposition(.text), as: UTF8.self).split(separator: "\n").count { $0.contains("pool=\"\(pool)\"") }
+        }
+        func report(_ pool: String) {
+            metrics.decided(pool: pool, direction: .up, reason: "x")
+            metrics.decided(shadow: "s", of: pool, direction: .up, reason: "x")
+            metrics.placed(pool: pool, tier: .warm, waitedSeconds: 1)
+            metrics.workerStarted(pool: pool, seconds: 1)
+            metrics.actuationFailed(pool: pool, error: "no", attempt: 1)
+            metrics.workerGone(pool: pool, .failedToStart)
+            metrics.actorCrashed(pool: pool)
+            metrics.claimServed(pool: pool, .warm, seconds: 1)
+        }
+        metrics.show([view])
+        let shown = count(name)
+        #expect(shown > 10)
+        report(name)
+        report("ns/new")
+        let new = count("ns/new")
+        #expect(count(name) == shown + new)
+        metrics.show([])
+        #expect(count(name) == 0)
+        #expect(count("ns/new") == new, "a pool that was never shown may be new")
+        metrics.show([view])
+        report(name)
+        #expect(count(name) == shown + new)
+    }
+
     @Test(arguments: Row.table)
     private func each(_ row: Row) {
         let factory = PrometheusMetrics(seriesLimit: 1_000, process: nil, logger: quiet)

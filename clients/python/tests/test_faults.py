@@ -116,44 +116,108 @@ def found(text):
     return (200, {"content-type": "application/json"}, text.encode())
 
 
-def actor(status, seq):
-    return found(f'{{"id":"alice","namespace":"team","pool":"agents","status":"STATUS_{status}","seq":{seq}}}')
+# As a real service answers: placed; and placed by an earlier try whose answer was lost, with a turn that is over.
+PLACED = found('{"worker":"w","node":"n","ip":null,"tier":"cold","restoreFrom":null,"waitedSeconds":0.1,"waited":0.1,"seq":9}')
+ENDED = found('{"worker":"w","tier":"cold","waitedSeconds":0.1,"seq":9,"ended":true}')
 
 
-NOBODY = (404, {}, b'{"type":"https://greenroom.dev/problems/not-found","title":"","status":404,"detail":"there is no actor team/alice"}')
-FORBIDDEN = (403, {}, b'{"type":"https://greenroom.dev/problems/forbidden","title":"","status":403,"detail":"the token has ingest"}')
-PLACED = found('{"worker":"w","node":"n","ip":null,"tier":"cold","restoreFrom":null,"waited":0.1,"seq":9}')
-EVENT = found(
-    '{"seq":9,"at":"2026-11-30T17:46:31.038321Z","namespace":"team","specversion":"1.0","type":"dev.greenroom.actor.placed","source":"/greenroom","subject":"alice","id":"placed-8-7","data":{"worker":"w","tier":"cold","waited":0.1}}'
-)
-WORKER_FOUND = found('{"namespace":"team","pool":"agents","name":"w","status":"FREE","node":"n"}')
-
-
-@pytest.mark.parametrize(
-    "answers, asked",
-    [
-        ([NOBODY, PLACED], 1),
-        ([NOBODY, BUSY, PLACED], 2),
-        # The answer was lost. It never asked; it runs; it ran and is suspended, which asking again would begin anew.
-        ([NOBODY, CUT, NOBODY, PLACED], 2),
-        ([actor("SUSPENDED", 5), CUT, actor("RUNNING", 10), PLACED], 2),
-        ([actor("SUSPENDED", 5), CUT, actor("SUSPENDED", 11), EVENT, WORKER_FOUND], 1),
-        # A token that may not look can only ask again.
-        ([FORBIDDEN, CUT, PLACED], 2),
-    ],
-)
-def test_a_placement_whose_answer_was_lost_isnt_asked_for_twice(twin, answers, asked):
+@pytest.mark.parametrize("answers", [[PLACED], [BUSY, PLACED], [CUT, PLACED], [CUT, DOWN, ENDED], [(502, {}, b""), ENDED]])
+def test_a_placement_whose_answer_was_lost_is_asked_for_again_under_its_id(twin, answers):
     server = twin(*answers)
     with Agent("alice", POOL, client=Client(server.url, retries=FAST)) as alice:
         placed = alice.place(wait=5)
-    assert (placed.worker, placed.node, placed.seq) == ("w", "n", 9)
-    assert sum(body.startswith(b"{") for body in server.bodies) == asked and not server.answers
+    assert (placed.worker, placed.seq, placed.ended) == ("w", 9, answers[-1] is ENDED) and not server.answers
+    sent = [json.loads(body) for body in server.bodies]
+    assert len({body["id"] for body in sent}) == 1 and all(0 < body["waitSeconds"] <= 5 for body in sent)
+    waits = [body["waitSeconds"] for body in sent]
+    assert waits == sorted(waits, reverse=True), "what has passed isn't waited for again"
+
+
+def test_each_placement_has_an_id_of_its_own(twin):
+    server = twin(PLACED, PLACED)
+    with Agent("alice", POOL, client=Client(server.url, retries=FAST)) as alice:
+        alice.place(wait=5)
+        alice.place(wait=5)
+    assert len({json.loads(body)["id"] for body in server.bodies}) == 2
 
 
 def test_answers_that_are_lost_again_and_again_have_an_end(twin):
-    server = twin(NOBODY, *[CUT, NOBODY] * 9)
+    server = twin(*[CUT] * 9)
     with Agent("alice", POOL, client=Client(server.url, retries=FAST)) as alice, pytest.raises(Unavailable, match="tried 4 times"):
         alice.place(wait=5)
+
+
+class Cutting:
+    """Between a client and a service: the answers of some requests don't get through."""
+
+    def __init__(self, url, lost):
+        outer = self
+        self.lost = lost
+        self.requests = 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.do_POST()
+
+            def do_POST(self):
+                outer.requests += 1
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                headers = {"content-type": self.headers["content-type"]} if body else {}
+                answer = httpx.request(self.command, url + self.path, content=body, headers=headers, timeout=60)
+                if outer.lost > 0:
+                    outer.lost -= 1
+                    outer.after_loss()
+                    self.close_connection = True
+                    return
+                self.send_response(answer.status_code)
+                self.send_header("content-type", answer.headers["content-type"])
+                self.send_header("content-length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            def log_message(self, *_):
+                pass
+
+        self.after_loss = lambda: None
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_lost_answer_of_a_real_service_begins_no_second_turn(service, run_worker, over):
+    """The turn runs still, or is over, when the placement is asked for again."""
+    turns, finish = [], threading.Event()
+
+    def handler(turn):
+        turn.running()
+        turns.append(turn.name)
+        if not over:
+            finish.wait(20)
+        return Snapshot("file:///a")
+
+    run_worker(POOL, handler, name="w", node="n")
+    between = Cutting(service.url, lost=1)
+    if over:
+        between.after_loss = lambda: until(lambda: "SUSPENDED" in httpx.get(f"{service.url}/v1/actors/team/alice").text)
+    try:
+        with Agent("alice", POOL, server=between.url) as alice:
+            placed = alice.place(wait=10)
+            assert (placed.worker, placed.ended) == ("w", over)
+            finish.set()
+            until(lambda: alice.status().status == "suspended")
+            assert turns == ["alice"]
+            asked = [line for line in alice.history() if line["kind"] == "actor.requested"]
+            assert len(asked) == 1
+    finally:
+        finish.set()
+        between.close()
 
 
 def test_a_refusal_isnt_tried_again(twin):

@@ -42,7 +42,7 @@ def test_names_are_escaped_in_paths():
 
 @pytest.mark.parametrize("member", ["waited", "waitedSeconds"])
 def test_a_placement_is_read_with_either_name_of_its_wait(member):
-    call = wire.place("a", "team/p", 1, {})
+    call = wire.place("a", "team/p", lambda: 1.0, {}, "1")
     answer = {"worker": "w", "node": "n", "ip": None, "tier": "cold", "restoreFrom": None, "seq": 3, member: 0.5}
     assert call.parse(200, answer) == wire.Placement("w", "n", None, "cold", None, 0.5, 3)
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import wire
-from .client import STREAM_SECONDS, AsyncClient, Attempts, Client, Plan
-from .errors import AnswerLost, GreenroomError, NotAllowed, NotFound, StateTimeout, StillWaiting, Unavailable
+from .client import STREAM_SECONDS, AsyncClient, Client, Plan
+from .errors import GreenroomError, NotFound, StateTimeout, StillWaiting, Unavailable
 
 #: One request waits no longer: a longer wait is several requests, which proxies let live.
 WAIT_SECONDS = 60.0
@@ -31,7 +32,6 @@ class _Naming:
         self.namespace = self.pool.partition("/")[0]
         #: NAMESPACE/NAME.
         self.name = wire.full_name(name, self.namespace)
-        self._may_look = True
         #: The last position that this agent saw of itself.
         self._seen: int | None = None
 
@@ -71,53 +71,22 @@ class _Naming:
             reason=reason,
         )
 
-    def _place(self, wait: float, options: Mapping[str, Any], attempts: Attempts) -> Plan[wire.Placement]:
-        """Asks, and waits. Where an answer was lost it looks before it asks again: the turn may be over, and another would begin."""
+    def _place(self, wait: float, options: Mapping[str, Any]) -> Plan[wire.Placement]:
+        """Asks, and waits. All of its requests have one id, so that one whose answer was lost begins no second turn."""
         until = time.monotonic() + wait
-        before, _ = yield from self._look()
+        id = str(uuid.uuid4())
+
+        def left() -> float:
+            return min(max(0.0, until - time.monotonic()), WAIT_SECONDS)
+
         while True:
-            left = max(0.0, until - time.monotonic())
-            try:
-                answer = yield wire.place(self.name, self.pool, min(left, WAIT_SECONDS), options)
-            except AnswerLost as lost:
-                yield attempts.after(str(lost))
-                if (placement := (yield from self._find(before))) is not None:
-                    self._seen = placement.seq
-                    return placement
-                continue
+            is_last = until - time.monotonic() <= WAIT_SECONDS
+            answer = yield wire.place(self.name, self.pool, left, options, id)
             if isinstance(answer, wire.Placement):
                 self._seen = answer.seq
                 return answer
-            if left <= WAIT_SECONDS:
+            if is_last:
                 raise StillWaiting(self.name, self.pool, answer.position, answer.reason, answer.detail)
-
-    def _look(self) -> Plan[tuple[int | None, str]]:
-        """The position of its state, and its status; no position where the token may not look."""
-        if not self._may_look:
-            return None, ""
-        try:
-            actor: wire.Actor = yield wire.actor(self.name)
-            return actor.seq, actor.status
-        except NotFound:
-            return 0, ""
-        except NotAllowed:
-            self._may_look = False
-            return None, ""
-
-    def _find(self, before: int | None) -> Plan[wire.Placement | None]:
-        """The first placement after a position, where the actor has left it already; None where asking again is right."""
-        now, status = yield from self._look()
-        if before is None or not now or now == before or status in ("waiting", "resuming", "running", "idle"):
-            return None
-        events: list[wire.LoggedEvent] = yield wire.placements_of(self.name, before)
-        if not events:
-            return None
-        node, ip = "", None
-        try:
-            node, ip = yield wire.worker_address(wire.full_name(events[0].data["worker"], events[0].namespace or self.namespace))
-        except NotFound:
-            pass
-        return wire.placed(events[0], node, ip)
 
     def _last_seen(self) -> Plan[int]:
         if self._seen is None:
@@ -185,7 +154,7 @@ class Agent(_Naming):
         expected_millis: int | None = None,
     ) -> wire.Placement:
         """Asks for a worker, and waits for it at most `wait` seconds; then `StillWaiting`. Asking again doesn't ask twice."""
-        plan = self._place(wait, _options(template, selector, priority, expected_millis), Attempts(self.client.retries))
+        plan = self._place(wait, _options(template, selector, priority, expected_millis))
         return self.client.follow_plan(plan)
 
     def request(
@@ -295,7 +264,7 @@ class AsyncAgent(_Naming):
         priority: int = 0,
         expected_millis: int | None = None,
     ) -> wire.Placement:
-        plan = self._place(wait, _options(template, selector, priority, expected_millis), Attempts(self.client.retries))
+        plan = self._place(wait, _options(template, selector, priority, expected_millis))
         return await self.client.follow_plan(plan)
 
     async def request(

@@ -14,12 +14,12 @@ import time
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 import httpx
 
 from . import wire
-from .errors import AnswerLost, ConfigurationError, GreenroomError, Refused, Unavailable
+from .errors import ConfigurationError, GreenroomError, Refused, Unavailable
 
 T = TypeVar("T")
 
@@ -86,17 +86,20 @@ class Connection:
         return f"no answer from {self.server} ({text})"
 
 
-#: Calls in a row, each chosen by the answers before, and pauses in seconds: the same for both clients.
-Plan = Generator[Union[wire.Call[Any], float], Any, T]
+#: Calls in a row, each chosen by the answers before: the same for both clients.
+Plan = Generator[wire.Call[Any], Any, T]
 
 
 class Attempts:
-    """One call's tries: answers how long to pause before the next, or raises what ended them."""
+    """One call's tries: answers how long to pause before the next, or raises what ended them.
+
+    Their time begins with the first that failed: a call may wait long for its answer.
+    """
 
     def __init__(self, retries: Retries):
         self._retries = retries
         self._count = 0
-        self._until = time.monotonic() + retries.seconds
+        self._until: float | None = None
         self._delay = retries.first_delay
 
     def after(self, problem: str, retry_after: str | None = None) -> float:
@@ -105,7 +108,10 @@ class Attempts:
         if retry_after and retry_after.isdigit():
             pause = max(pause, min(float(retry_after), self._retries.longest_delay))
         self._delay = min(self._delay * 2, self._retries.longest_delay)
-        if self._count >= self._retries.attempts or time.monotonic() + pause > self._until:
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + self._retries.seconds
+        if self._count >= self._retries.attempts or now + pause > self._until:
             raise Unavailable(f"{problem}; tried {self._count} times")
         return pause
 
@@ -113,15 +119,14 @@ class Attempts:
 def _request(http: httpx.Client | httpx.AsyncClient, call: wire.Call[Any]) -> httpx.Request:
     headers = {"content-type": call.content_type} if call.content_type else {}
     timeout = httpx.Timeout(ANSWER_SECONDS + call.waits, connect=CONNECT_SECONDS)
-    return http.build_request(call.method, call.path, content=call.body, headers=headers, timeout=timeout)
+    content = call.body() if callable(call.body) else call.body
+    return http.build_request(call.method, call.path, content=content, headers=headers, timeout=timeout)
 
 
 def _read(call: wire.Call[T], response: httpx.Response) -> T:
     if not response.is_success:
         raise wire.problem(response.status_code, response.content, call.path)
     try:
-        if call.is_lines:
-            return call.parse(response.status_code, [event for event in map(wire.logged, response.text.splitlines()) if event])
         return call.parse(response.status_code, response.json() if response.content else None)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
@@ -132,30 +137,21 @@ def _read(call: wire.Call[T], response: httpx.Response) -> T:
         ) from None
 
 
-#: The request never left.
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-
 def _is_settled(error: httpx.HTTPError) -> bool:
     """A certificate that isn't trusted stays so; so does a request that can't be made."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError))
 
 
 def _again(call: wire.Call[Any], response: httpx.Response) -> tuple[str, str | None]:
-    """Why it is sent again, and how long the service asks to wait; raises where a repeat could do it twice."""
-    problem = str(wire.problem(response.status_code, response.content, call.path))
-    if response.status_code in wire.UNSURE and not call.repeatable:
-        raise AnswerLost(problem)
-    return problem, response.headers.get("retry-after")
+    """Why it is sent again, and how long the service asks to wait."""
+    return str(wire.problem(response.status_code, response.content, call.path)), response.headers.get("retry-after")
 
 
-def _unanswered(call: wire.Call[Any], connection: Connection, error: httpx.HTTPError) -> str:
+def _unanswered(connection: Connection, error: httpx.HTTPError) -> str:
     """The same where no answer came."""
     problem = connection.unreachable(error)
     if _is_settled(error):
         raise Unavailable(problem) from None
-    if not call.repeatable and not isinstance(error, _UNSENT):
-        raise AnswerLost(problem) from None
     return problem
 
 
@@ -174,7 +170,7 @@ class Client:
             try:
                 response = self._http.send(_request(self._http, call))
             except httpx.HTTPError as error:
-                problem = _unanswered(call, self.connection, error)
+                problem = _unanswered(self.connection, error)
             else:
                 if response.status_code not in wire.RETRIED:
                     return _read(call, response)
@@ -187,11 +183,7 @@ class Client:
             step = next(plan)
             while True:
                 try:
-                    answer = None
-                    if isinstance(step, float):
-                        time.sleep(step)
-                    else:
-                        answer = self.send(step)
+                    answer = self.send(step)
                 except GreenroomError as error:
                     step = plan.throw(error)
                 else:
@@ -252,7 +244,7 @@ class AsyncClient:
             try:
                 response = await self._http.send(_request(self._http, call))
             except httpx.HTTPError as error:
-                problem = _unanswered(call, self.connection, error)
+                problem = _unanswered(self.connection, error)
             else:
                 if response.status_code not in wire.RETRIED:
                     return _read(call, response)
@@ -265,7 +257,7 @@ class AsyncClient:
             step = next(plan)
             while True:
                 try:
-                    answer = await (asyncio.sleep(step) if isinstance(step, float) else self.send(step))
+                    answer = await self.send(step)
                 except GreenroomError as error:
                     step = plan.throw(error)
                 else:

@@ -18,10 +18,6 @@ class Unavailable(GreenroomError):
     """No answer, or only answers that say to come again, until the tries were used up. Sending the same events again is safe."""
 
 
-class AnswerLost(Unavailable):
-    """The request was sent, and its answer didn't come: it may have been done or not."""
-
-
 class Refused(GreenroomError):
     """The service won't do this however often it is sent."""
 

@@ -22,8 +22,6 @@ TYPE_PREFIX = "dev.greenroom."
 BATCH = "application/cloudevents-batch+json"
 #: Events of one request; the service takes no more.
 EVENTS_PER_REQUEST = 10_000
-#: Statuses after which nobody knows whether it was done.
-UNSURE = frozenset({500, 502, 504})
 #: Statuses that say to come again.
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -93,6 +91,8 @@ class Placement:
     restore_from: str | None
     waited_seconds: float
     seq: int
+    #: The answer was late: its turn is over by now. Then `node`, `ip` and `restore_from` aren't known.
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,11 @@ class Call(Generic[T]):
     method: str
     path: str
     parse: Callable[[int, Any], T]
-    body: bytes | None = None
+    #: Made anew for each try, where it depends on the time.
+    body: bytes | Callable[[], bytes] | None = None
     content_type: str | None = None
     #: Seconds that the service may take by request, beside the usual time for an answer.
     waits: float = 0
-    #: Sent twice it does the same as sent once.
-    repeatable: bool = True
-    #: The answer is lines of the log, and not one JSON value.
-    is_lines: bool = False
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------
@@ -179,30 +176,34 @@ def _acknowledgement(_status: int, answer: Any) -> Acknowledgement:
     return Acknowledgement(answer["accepted"], answer["duplicates"], answer["firstSeq"], answer["lastSeq"], notes)
 
 
-def place(actor: str, pool: str, wait: float, options: Mapping[str, Any]) -> Call[Placement | Waiting]:
-    body = {"actor": actor, "pool": pool, "wait": round(wait, 3), **{name: value for name, value in options.items() if value is not None}}
-    return Call("POST", "/v1/placements", _placement, _json(body), "application/json", waits=wait, repeatable=False)
+def place(actor: str, pool: str, wait: Callable[[], float], options: Mapping[str, Any], id: str) -> Call[Placement | Waiting]:
+    """Asked again with the same id it begins no second turn, and is answered with what came of the first.
+
+    `wait` says how many seconds are left: fewer at each try.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+
+    def body() -> bytes:
+        return _json({"actor": actor, "pool": pool, "waitSeconds": round(wait(), 3), "id": id, **given})
+
+    return Call("POST", "/v1/placements", _placement, body, "application/json", waits=wait())
 
 
 def _placement(status: int, answer: Any) -> Placement | Waiting:
     if status == 202:
         return Waiting(answer["position"], answer["reason"], answer["detail"])
-    # Of a request whose turn is over only the worker is told.
     waited = answer["waitedSeconds"] if "waitedSeconds" in answer else answer["waited"]
-    return Placement(answer["worker"], answer.get("node") or "", answer.get("ip"), answer["tier"], answer.get("restoreFrom"), waited, answer["seq"])
-
-
-def placed(event: LoggedEvent, node: str, ip: str | None) -> Placement:
-    """The same, of the event."""
-    data = event.data
+    # Of a request whose turn is over only the worker is told.
     return Placement(
-        data["worker"], node, ip, data.get("tier") or "cold", data.get("restoreFrom"), float(data.get("waited") or 0), event.seq
+        answer["worker"],
+        answer.get("node") or "",
+        answer.get("ip"),
+        answer["tier"],
+        answer.get("restoreFrom"),
+        waited,
+        answer["seq"],
+        bool(answer.get("ended", False)),
     )
-
-
-def placements_of(actor: str, after: int) -> Call[list[LoggedEvent]]:
-    path = events_path(after=after, follow=False, subject=actor, kinds=["actor.placed"], limit=1)
-    return Call("GET", path, lambda _status, answer: answer, is_lines=True)
 
 
 def withdraw(actor: str) -> Call[None]:
@@ -226,11 +227,6 @@ def _actor(answer: Any) -> Actor:
         answer.get("reason") or None,
         answer.get("seq", 0),
     )
-
-
-def worker_address(worker: str) -> Call[tuple[str, str | None]]:
-    """A worker's node and ip."""
-    return Call("GET", _entity("workers", worker), lambda _status, answer: (answer.get("node") or "", answer.get("ip") or None))
 
 
 def residents(worker: str) -> Call[list[str]]:
