@@ -215,7 +215,7 @@ final class LoopMetrics: LoopObserving {
 
 /// The gauges of one pool.
 private struct PoolGauges {
-    private let desired, ready, busy, starting, draining: Gauge
+    private let desired, ready, busy, starting, draining, updating: Gauge
     private let resident, oldestWait: Gauge
     private let claims: ClaimGauges
     private let conditions: [(holds: @Sendable (PoolView) -> Bool, gauge: Gauge)]
@@ -237,11 +237,13 @@ private struct PoolGauges {
         busy = workers("busy")
         starting = workers("starting")
         draining = workers("draining")
+        updating = workers("updating")
         claims = ClaimGauges(pool: pool, factory)
         oldestWait = Gauge(label: "greenroom_oldest_wait_seconds", dimensions: [("pool", pool)], factory: factory)
         let known: [(name: String, holds: @Sendable (PoolView) -> Bool)] = [
             ("Ready", { $0.readyCondition }), ("Active", { $0.active }), ("Paused", { $0.paused }), ("Fallback", { $0.fallback }),
-            ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }), ("NoPolicy", { $0.target.isEmpty }),
+            ("WorkersFailing", { $0.workersFailing?.isPersistent ?? false }), ("Updating", { $0.rollingUpdate != nil }),
+            ("NoPolicy", { $0.target.isEmpty }),
         ]
         conditions = known.map {
             ($0.holds, Gauge(label: "greenroom_pool_condition", dimensions: [("pool", pool), ("condition", $0.name)], factory: factory))
@@ -263,6 +265,7 @@ private struct PoolGauges {
         busy.record(view.busy)
         starting.record(view.starting)
         draining.record(view.draining)
+        updating.record(view.rollingUpdate?.left ?? 0)
         resident.record(view.demand.resident)
         oldestWait.record(view.oldestWaitSeconds ?? 0)
         if let served = view.claims { claims.show(served) }
