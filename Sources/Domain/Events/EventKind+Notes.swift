@@ -338,7 +338,7 @@ extension EventKind {
                 subject: "team/chat",
                 example: #"""
                     {"pool":"team/chat","specReplicas":3,"readyReplicas":2,"problem":"no pod of it can be found",\#
-                    "reason":"PodsNotFound"}
+                    "reason":"PodsNotFound","updating":1}
                     """#,
                 fields: [
                     Self.pool,
