@@ -39,9 +39,10 @@ struct KubernetesService: Service {
         let watches = targets.watches(
             append: { [log] batch in _ = try await log.append(batch) },
             standing: { [loop] pool in
-                ClusterWatches.Standing(
+                let status = await loop.policyStatus(pool)
+                return ClusterWatches.Standing(
                     workers: await loop.workers(pool: pool, after: nil, limit: Self.knownWorkers).map(\.name),
-                    problem: await loop.policyStatus(pool)?.targetProblem)
+                    problem: status?.targetProblem, isUpdating: status?.isUpdating ?? false)
             },
             claims: { pool in await claims(of: pool) }, loads: { [loop] pool in await loop.workerLoads(pool: pool) })
         var leftOver: [String: [String]]?

@@ -277,6 +277,7 @@ private struct PoolGauges {
         set("greenroom_pool_busy_workers", to: Double(view.busy))
         set("greenroom_pool_starting_workers", to: Double(view.starting))
         set("greenroom_pool_draining_workers", to: Double(view.draining))
+        set("greenroom_pool_updating_workers", to: Double(view.rollingUpdate?.left ?? 0))
         set("greenroom_oldest_wait_seconds", to: view.oldestWaitSeconds ?? 0)
         set("greenroom_demand", [("state", "resident"), ("reason", "")], to: Double(view.demand.resident))
         for reason in BlockedReason.allCases {
@@ -285,7 +286,7 @@ private struct PoolGauges {
         }
         let conditions = [
             ("Ready", view.readyCondition), ("Active", view.active), ("Paused", view.paused), ("Fallback", view.fallback),
-            ("WorkersFailing", view.workersFailing?.isPersistent ?? false), ("NoPolicy", view.target.isEmpty),
+            ("WorkersFailing", view.workersFailing?.isPersistent ?? false), ("Updating", view.rollingUpdate != nil), ("NoPolicy", view.target.isEmpty),
         ]
         for (name, holds) in conditions { set("greenroom_pool_condition", [("condition", name)], to: holds ? 1 : 0) }
         if let served = view.claims { show(served) }

@@ -10,7 +10,7 @@ import Placement
 
 extension State {
     /// Rises with every change of the bytes' meaning.
-    package static let checkpointVersion = 13
+    package static let checkpointVersion = 14
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 4_096 + actors.capacity * ActorRecord.encodedBytes)
@@ -144,6 +144,10 @@ extension PoolState {
         drains.encode(into: &writer)
         writer.optional(observedSpec) { $0.integer(Int64($1)) }
         writer.optional(observedReady) { $0.integer(Int64($1)) }
+        writer.optional(rollingUpdate) { writer, update in
+            writer.time(update.since)
+            writer.integer(Int64(update.left))
+        }
         writer.integer(Int64(workers.lost))
         writer.list(members) { $0.integer(Int64($1)) }
         writer.integer(Int64(resident))
@@ -201,6 +205,9 @@ extension PoolState {
         drains = try DrainStanding(from: &reader)
         observedSpec = try reader.optional { reader throws(ByteFault) in try reader.replicas() }
         observedReady = try reader.optional { reader throws(ByteFault) in try reader.replicas() }
+        rollingUpdate = try reader.optional { reader throws(ByteFault) in
+            RollingUpdate(since: try reader.time(), left: try reader.replicas())
+        }
         workers.lost = try reader.tally()
         members = try reader.list(bytesEach: 8) { reader throws(ByteFault) in try reader.int() }
         resident = try reader.tally()

@@ -27,6 +27,8 @@ package struct PolicyStatusView: Hashable, Sendable {
     package var scaleProblem: String?
     /// What is wrong with the target itself; nil where nothing is known to be, and for what nothing follows.
     package var targetProblem: TargetProblem? = nil
+    /// Whether the log says that a rolling update of the target goes on; false for what nothing follows.
+    package var isUpdating = false
     /// Why its workers don't come: those of the last starts ended before they were ready; nil for what nothing follows.
     package var workersFailing: String?
     package var lastDecision: LastDecision?
@@ -57,6 +59,7 @@ extension State {
             desired: shadow?.desired ?? pool.wanted, ready: pool.workerCounts.ready,
             isActive: evaluation?.isActive ?? false, isFallback: evaluation?.fallbackReplicas != nil,
             scaleProblem: key.shadow == nil ? pool.scaleProblem : nil, targetProblem: key.shadow == nil ? pool.targetProblem : nil,
+            isUpdating: key.shadow == nil && pool.rollingUpdate != nil,
             workersFailing: key.shadow == nil ? pool.failedStarts.flatMap { $0.isPersistent ? $0.sentence : nil } : nil,
             lastDecision: decision.map { .init(seq: $0.seq, at: $0.at, from: $0.from, to: $0.to, codes: $0.codes) })
     }

@@ -45,6 +45,12 @@ extension CrashRun {
     }
 }
 
+extension RollingUpdate {
+    fileprivate var view: PoolView.RollingUpdateView {
+        PoolView.RollingUpdateView(since: since.rfc3339, left: left, heldUntil: holdEndsAt.rfc3339)
+    }
+}
+
 extension WorkerReport {
     fileprivate func view(at now: LogTime) -> WorkerView.ReportView {
         WorkerView.ReportView(
@@ -92,6 +98,7 @@ extension State {
             foreignChange: pool.target.foreign?.sentence, foreignReplicas: pool.target.foreign?.view, pause: pool.pauseView,
             wanted: policy == nil ? nil : pool.evaluation?.recommended,
             workersFailing: Self.failing(of: pool, at: now),
+            rollingUpdate: pool.isHeldThroughUpdate(at: now) ? pool.rollingUpdate?.view : nil,
             busyReports: busyReports(index, names: names, at: now),
             claims: pool.isUnclaimed ? pool.claims?.view(refill: pool.starts, at: now) : nil,
             decisionSeq: pool.lastDecision?.seq, nextDeadline: nil, ageSeconds: max(0, now.seconds(since: pool.createdAt)))

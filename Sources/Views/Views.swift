@@ -46,6 +46,8 @@ package struct PoolView: Codable, Hashable, Sendable {
     /// Workers that ended before they were ready, since one last became ready; else turns that crashed and workers that were lost, since a
     /// turn last ended well. nil where there are none.
     package var workersFailing: WorkersFailingView? = nil
+    /// A rolling update of the target, through which the count is held; nil while there is none, and once it has taken too long.
+    package var rollingUpdate: RollingUpdateView? = nil
     /// What its pods said of their own work; nil where the policy doesn't ask them.
     package var busyReports: BusyReportsView? = nil
     /// By how much log time runs ahead of the machine's clock, which was set back; nil where it doesn't. Its schedules come early by that.
@@ -105,6 +107,14 @@ package struct PoolView: Codable, Hashable, Sendable {
         package var text: String
         /// Whether they are so many that the pool counts as not ready.
         package var isPersistent: Bool
+    }
+
+    package struct RollingUpdateView: Codable, Hashable, Sendable {
+        package var since: String
+        /// Workers that it has to make yet.
+        package var left: Int
+        /// When the count is held no longer, also if the update goes on.
+        package var heldUntil: String
     }
 
     package struct BusyReportsView: Codable, Hashable, Sendable {

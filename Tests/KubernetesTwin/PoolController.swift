@@ -12,7 +12,8 @@ import Kubernetes
 //
 // Each is the controller owner of the next, by uid. A ReplicaSet ends pods in its own order (pending before running, not ready before
 // ready, lower deletion cost, younger), a StatefulSet its highest ordinal, a SandboxWarmPool those that aren't ready, then
-// the youngest. Another template is another ReplicaSet: all pods are replaced, whoever is on them. What is owned by an object
+// the youngest. Another template is another ReplicaSet: all pods are replaced, whoever is on them, in steps of at most 25 % of the
+// replicas (`strategy`). What is owned by an object
 // that was deleted goes with it. Pods that nobody owns are nobody's. New pods are scheduled and ready at once, or wait for the test.
 
 struct PoolController: Sendable {
@@ -96,23 +97,61 @@ struct PoolController: Sendable {
             template["metadata"]["labels"] = labels
             let body: JSONValue = [
                 "metadata": ["name": .string(name), "labels": labels, "ownerReferences": [Self.owner(deployment, .deployments)]],
-                "spec": ["replicas": JSONValue(wanted), "selector": ["matchLabels": labels], "template": template],
+                "spec": [
+                    "replicas": JSONValue(own.isEmpty ? wanted : 0), "selector": ["matchLabels": labels], "template": template,
+                ],
                 "status": ["replicas": 0],
             ]
             if let created = try? store.create(.replicaSets, deployment.namespace, body, at: time) { own.append(created) }
         }
         // A paused rollout scales what is there.
         let current = own.first { $0.name == name } ?? own.last
-        // The new ones are there before the old ones go: with pods that are ready at once a surge ends in one step.
+        let counts = Self.rollout(own, to: current?.name, wanted, deployment["spec"]["strategy"], store)
+        // The new ones are there before the old ones go.
         for set in own.sorted(by: { a, b in a.name == current?.name && b.name != current?.name }) {
-            let count = set.name == current?.name ? wanted : 0
-            guard set["spec"]["replicas"].int != count else { continue }
+            guard let count = counts[set.name], set["spec"]["replicas"].int != count else { continue }
             _ = try? store.replace(.replicaSets, set.namespace, set.name, expected: nil) { before throws(TwinStatus) in
                 var after = before.json
                 after["spec"]["replicas"] = JSONValue(count)
                 return after
             }
         }
+    }
+
+    /// What each ReplicaSet has next. At most `maxSurge` pods are too many at a time, and at most `maxUnavailable` aren't ready; old ones that
+    /// aren't ready go first.
+    private static func rollout(
+        _ sets: [KubernetesObject], to current: String?, _ wanted: Int, _ strategy: JSONValue, _ store: ObjectStore
+    ) -> [String: Int] {
+        func pods(_ set: KubernetesObject) -> (spec: Int, ready: Int) {
+            (set["spec"]["replicas"].int ?? 0, store.owned(by: set.uid, .pods).count { PodView($0).isReady })
+        }
+        let old = sets.filter { $0.name != current }.map { (name: $0.name, pods: pods($0)) }
+        let oldCount = old.reduce(0) { $0 + $1.pods.spec }
+        guard let new = sets.first(where: { $0.name == current }).map(pods), oldCount > 0, strategy["type"].string != "Recreate" else {
+            return Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0.name == current ? wanted : 0) })
+        }
+        let surge = share(strategy["rollingUpdate"]["maxSurge"], of: wanted, roundedUp: true)
+        let unavailable = share(strategy["rollingUpdate"]["maxUnavailable"], of: wanted, roundedUp: false)
+        // The server refuses both as 0; of small counts the second is 0 after rounding.
+        let newCount = min(wanted, max(new.spec, wanted + max(surge, unavailable == 0 ? 1 : 0) - oldCount))
+        let ready = min(new.ready, newCount) + old.reduce(0) { $0 + $1.pods.ready }
+        var counts = [current ?? "": newCount]
+        var spare = max(0, ready - (wanted - unavailable))
+        for set in old {
+            let unready = max(0, set.pods.spec - set.pods.ready)
+            let ended = min(set.pods.ready, spare)
+            spare -= ended
+            counts[set.name] = set.pods.spec - unready - ended
+        }
+        return counts
+    }
+
+    /// `25%` of 6 are 1, or rounded up 2.
+    private static func share(_ value: JSONValue, of count: Int, roundedUp: Bool) -> Int {
+        if let number = value.int { return max(0, number) }
+        let percent = value.string.flatMap { $0.hasSuffix("%") ? Int($0.dropLast()) : nil } ?? 25
+        return (count * percent + (roundedUp ? 99 : 0)) / 100
     }
 
     private func status(of deployment: KubernetesObject, _ store: inout ObjectStore) {

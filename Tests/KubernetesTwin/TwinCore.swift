@@ -57,13 +57,20 @@ final class TwinCore: Sendable {
         }
     }
 
+    /// Each step of a rolling update replaces a quarter of the pods, or one.
+    private static let roundsLimit = 200
+
     private static func change(_ state: inout State, _ body: (inout TwinAPI) -> Void) {
         let before = state.api.store.version
         body(&state.api)
         guard state.api.store.version != before else { return }
         let time = String(state.api.time().rfc3339.prefix(19)) + "Z"
-        // Its own changes may call for more, for instance a status that follows.
-        for _ in 0..<3 { state.controller?.reconcile(&state.api.store, at: time) }
+        // Its own changes may call for more, for instance a status that follows, or the next step of a rolling update.
+        for _ in 0..<roundsLimit {
+            let round = state.api.store.version
+            state.controller?.reconcile(&state.api.store, at: time)
+            if state.api.store.version == round { break }
+        }
         let news = state.api.store.changes.drop { $0.version <= before }
         for watcher in state.watchers.values {
             let lines = news.compactMap { watcher.start.line(for: $0) }

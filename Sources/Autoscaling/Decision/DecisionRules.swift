@@ -21,8 +21,10 @@ package enum DecisionRules: Int, Hashable, Comparable, Sendable {
     case recurringClaims = 5
     /// Actors that wait for their tenant's quota ask for no worker: one more wouldn't help them.
     case quotaIsNoDemand = 6
+    /// While a rolling update replaces a target's workers, whoever is on them, its count stays (`RollingUpdate`).
+    case sizeHeldThroughUpdate = 7
 
-    package static let current = quotaIsNoDemand
+    package static let current = sizeHeldThroughUpdate
 
     package static func < (a: DecisionRules, b: DecisionRules) -> Bool { a.rawValue < b.rawValue }
 }

@@ -21,10 +21,13 @@ package struct Observation: Hashable, Sendable {
     /// Of a pool that counts the unclaimed workers alone; nil of any other. Then `workers` is the stock, but for its draining ones,
     /// which are those that were taken.
     package var claims: ClaimDemand?
+    /// That of the target, while it lasts.
+    package var rollingUpdate: RollingUpdate?
 
     package init(
         at: LogTime, replicas: Int, workers: WorkerCounts = WorkerCounts(), demand: Demand = Demand(), samples: [ObservedSample?] = [],
-        startMicroseconds: Int64? = nil, neededOnNode: String? = nil, claims: ClaimDemand? = nil
+        startMicroseconds: Int64? = nil, neededOnNode: String? = nil, claims: ClaimDemand? = nil,
+        rollingUpdate: RollingUpdate? = nil
     ) {
         self.at = at
         self.replicas = replicas
@@ -34,6 +37,7 @@ package struct Observation: Hashable, Sendable {
         self.startMicroseconds = startMicroseconds
         self.neededOnNode = neededOnNode
         self.claims = claims
+        self.rollingUpdate = rollingUpdate
     }
 }
 

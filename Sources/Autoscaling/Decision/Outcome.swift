@@ -5,7 +5,8 @@ package import Domain
 // Steps 4 to 7: stabilization and rates, bounds, schedules, pauses, safety. The stages are functions over one flat
 // value, in this order:
 //
-//     at rest, or HPA's way (stabilize → limit → bound) → schedules → pauses → work in flight → busy workers → next deadline
+//     at rest, or HPA's way (stabilize → limit → bound) → schedules → pauses → rolling update → work in flight → busy workers
+//     → next deadline
 //
 // A schedule's minimum is recommended before stabilization (`evaluate`); here it is made sure of, whatever limits the way up.
 //
@@ -32,6 +33,7 @@ package struct Outcome: Hashable, Sendable {
     var scheduleFloor = 0
     var beforeSchedule = 0
     var beforePause = 0
+    var beforeUpdate = 0
     var inFlight: WorkInFlight?
     var beforeInFlight = 0
     var beforeSafety = 0
@@ -61,6 +63,7 @@ extension Autoscaler {
         }
         outcome.raiseToSchedule(policy, evaluation)
         outcome.pause(by: policy.pause)
+        outcome.holdThroughUpdate(policy, observation, evaluation.rules)
         outcome.spareWorkInFlight(policy, observation)
         // Whoever took a worker has it, whatever the count: it isn't the pool's.
         if observation.claims == nil { outcome.spareBusyWorkers(observation.workers) }
@@ -244,6 +247,15 @@ extension Outcome {
             codes.insert(.pausedScaleOut)
         }
         if pause.scaleIn, pause.scaleOut { nextDeadline = nil }
+    }
+
+    /// 2 wanted while a rolling update replaces 6 workers: 6, until it is over.
+    fileprivate mutating func holdThroughUpdate(_ policy: Policy, _ observation: Observation, _ rules: DecisionRules) {
+        guard let update = observation.rollingUpdate, update.holds(from, policy, rules, at: observation.at) else { return }
+        beforeUpdate = to
+        to = from
+        codes.insert(.heldThroughUpdate)
+        note(deadline: update.holdEndsAt)
     }
 
     /// 0 wanted while 3 messages are delivered and not acknowledged, at one a worker: 3 of the 8 there are stay. It asks for no worker that

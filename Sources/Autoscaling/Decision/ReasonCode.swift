@@ -45,6 +45,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
     case held
     case pausedScaleIn
     case pausedScaleOut
+    case heldThroughUpdate
     case workInFlight
     case busyWorkers
 
@@ -84,6 +85,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .held: "Held"
         case .pausedScaleIn: "PausedScaleIn"
         case .pausedScaleOut: "PausedScaleOut"
+        case .heldThroughUpdate: "HeldThroughUpdate"
         case .workInFlight: "WorkInFlight"
         case .busyWorkers: "BusyWorkers"
         }
@@ -103,7 +105,7 @@ package enum ReasonCode: UInt8, Hashable, Sendable, CaseIterable {
         case .belowMinimum, .aboveMaximum, .tooFewReplicas, .tooManyReplicas, .desiredWithinRange: .bounds
         case .scheduleFloor: .schedule
         case .held, .pausedScaleIn, .pausedScaleOut: .pause
-        case .workInFlight, .busyWorkers: .safety
+        case .heldThroughUpdate, .workInFlight, .busyWorkers: .safety
         }
     }
 

@@ -182,6 +182,8 @@ extension Reason {
         case .held: "held by the operator → \(word("replicas"))"
         case .pausedScaleIn: "scale-in paused → \(word("replicas"))"
         case .pausedScaleOut: "scale-out paused → \(word("replicas"))"
+        case .heldThroughUpdate:
+            "a rolling update replaces the workers (\(word("left")) left): held until it is over, at most until \(word("until")) → \(word("replicas"))"
         case .workInFlight: "\(word("inFlight")) of \(word("trigger")) in flight → not below \(word("replicas"))"
         default: "\(word("busy")) workers are busy → \(word("busy"))"
         }
@@ -232,6 +234,7 @@ extension Reason {
         case .tooFewReplicas, .belowMinimum: "minReplicaCount below \(word("minReplicaCount"))"
         case .held, .pausedScaleIn, .pausedScaleOut: "lifting the pause (\(word("wanted")) are wanted)"
         case .scheduleFloor: "the schedule's end (\(word("wanted")) are wanted)"
+        case .heldThroughUpdate: "the end of the rolling update (\(word("wanted")) are wanted)"
         case .workInFlight: "the work of \(word("trigger")) in flight being done (\(word("wanted")) are wanted)"
         case .busyWorkers: "workers becoming idle (\(word("wanted")) are wanted)"
         case .triggerFailed, .heldByFailingTrigger, .formulaUndefined: "the failing trigger's next value"

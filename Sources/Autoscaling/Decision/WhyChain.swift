@@ -287,6 +287,11 @@ extension Account {
                 Reason.Number("inFlight", .milli(outcome.inFlight?.milli ?? 0)),
                 Reason.Number("replicas", outcome.inFlight?.workers ?? 0),
             ]
+        case .heldThroughUpdate:
+            [
+                Reason.Number("wanted", outcome.beforeUpdate), Reason.Number("replicas", outcome.from),
+                Reason.Number("left", observation.rollingUpdate?.left ?? 0),
+            ] + time("until", observation.rollingUpdate?.holdEndsAt)
         case .busyWorkers: [Reason.Number("wanted", outcome.beforeSafety), Reason.Number("busy", observation.workers.busy)]
         case .held: [Reason.Number("wanted", outcome.beforePause), Reason.Number("replicas", policy.pause.hold ?? 0)]
         default: [Reason.Number("wanted", outcome.beforePause), Reason.Number("replicas", outcome.from)]

@@ -155,6 +155,7 @@ extension PoolView {
         var words: [String] = []
         if target.isEmpty { words.append("NoPolicy") } else if !readyCondition { words.append("NotReady") }
         if workersFailing?.isPersistent == true { words.append("WorkersFailing") }
+        if rollingUpdate != nil { words.append("Updating") }
         if paused { words.append(pause?.hold == nil ? "Paused" : "Held") }
         if fallback { words.append("Fallback") }
         if demand.blocked["quota"] ?? 0 > 0 { words.append("Quota") }

@@ -154,6 +154,8 @@ struct Planner {
         // The target's count takes away unclaimed workers alone, and those first that aren't ready: there is nobody to be spared.
         guard !held.state.pools[pool].isUnclaimed else { return }
         guard !held.state.pools[pool].drains.isPaused(at: held.state.at), !held.state.pools[pool].isTargetUnseen else { return }
+        // What there is beyond the count is the update's own: new workers, before the old ones end.
+        guard !held.state.pools[pool].isHeldThroughUpdate(at: held.state.at) else { return }
         let cordoned =
             !reservations.hasCordons
             ? 0 : held.state.pools[pool].members.count { reservations.isCordoned($0) && held.state.workers[$0].state == .ready }

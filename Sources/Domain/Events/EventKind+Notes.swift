@@ -341,7 +341,7 @@ extension EventKind {
                 subject: "team/chat",
                 example: #"""
                     {"pool":"team/chat","specReplicas":3,"readyReplicas":2,"problem":"no pod of it can be found",\#
-                    "reason":"PodsNotFound"}
+                    "reason":"PodsNotFound","updating":1}
                     """#,
                 fields: [
                     Self.pool,
@@ -349,6 +349,12 @@ extension EventKind {
                     FieldNote("readyReplicas", "What it has", unit: "workers"),
                     FieldNote("problem", "What is wrong with the target; absent if nothing is"),
                     FieldNote("reason", "One word for it, as the pool's Ready condition has it"),
+                    FieldNote(
+                        "updating",
+                        """
+                        Workers that a rolling update of the target has to make yet; the count is held until it is 0, for at \
+                        most 10 minutes. Absent: as before
+                        """, unit: "workers"),
                 ])
         case .policyApplied:
             Notes(

@@ -188,7 +188,8 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .poolObserved:
             other(
                 "pool.observed", .pool, pool: true, need("pool", .name), need("specReplicas", .count, upTo: EventLimits.replicas),
-                need("readyReplicas", .count, upTo: EventLimits.replicas), may("problem", .text), may("reason", .name))
+                need("readyReplicas", .count, upTo: EventLimits.replicas), may("problem", .text), may("reason", .name),
+                may("updating", .count, upTo: EventLimits.replicas))
         case .policyApplied:
             other(
                 "policy.applied", .pool, ours: true, pool: true, need("pool", .name), need("policy", .object), need("digest", .text),

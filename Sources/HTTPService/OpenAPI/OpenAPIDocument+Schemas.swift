@@ -48,6 +48,8 @@ extension OpenAPIDocument {
         "by":{"type":"string"},"at":{"type":"string","format":"date-time"},"seq":{"type":"integer"}}},
         "workersFailing":{"type":"object","properties":{"count":{"type":"integer"},"error":{"type":"string"},"at":{"type":"string","format":"date-time"},
         "text":{"type":"string"},"isPersistent":{"type":"boolean"}}},
+        "rollingUpdate":{"type":"object","description":"A rolling update of the target, through which the count is held","properties":{
+        "since":{"type":"string","format":"date-time"},"left":{"type":"integer"},"heldUntil":{"type":"string","format":"date-time"}}},
         "busyReports":{"type":"object","properties":{"from":{"type":"string"},"intervalSeconds":{"type":"integer"},"busy":{"type":"integer"},"idle":{"type":"integer"},
         "unknown":{"type":"integer"},"unasked":{"type":"integer"},"longest":{"type":"array","items":{"type":"object","properties":{"worker":{"type":"string"},
         "report":{"$ref":"#/components/schemas/BusyReport"}}}}}},

@@ -114,6 +114,10 @@ extension AutoscalerStatus {
     /// HPA's ScalingLimited: true where a bound or a rate holds the count.
     private static func limited(_ view: PolicyStatusView) -> Condition {
         let limits: [(code: ReasonCode, message: String)] = [
+            (
+                .heldThroughUpdate,
+                "a rolling update replaces the workers: the count is held until it is over, at most \(RollingUpdate.longestHoldSeconds / 60) minutes"
+            ),
             (.tooManyReplicas, "more are wanted than maxReplicaCount \(view.policy.maxReplicaCount)"),
             (.tooFewReplicas, "fewer are wanted than the minimum"),
             (.scaleUpLimit, "a scaleUp policy limits the step"),

@@ -49,6 +49,9 @@ actor NamespaceWorkers {
         var replicas: Int
         /// Those that it shall have; its status may lag behind, or never be written.
         var wanted: Int
+        /// agent-substrate's. Its pods are workers from when they have an IP. A change of its template throws off whoever is on them, and
+        /// nothing can put that off: its count is held meanwhile.
+        var isWorkerPool = false
 
         /// Whether some pods must be its. Where owners are known to tell, none means that none was made yet.
         func hasPods(unknownOwner: String?) -> Bool { replicas > 0 || (wanted > 0 && (unknownOwner != nil || !membership.isToldByOwners)) }
@@ -72,6 +75,8 @@ actor NamespaceWorkers {
         var unknownOwner: String?
         /// The revision of a rolling update that was told.
         var toldRevision: String?
+        /// Old pods were seen beside new ones, and the new ones aren't all ready yet.
+        var isUpdating = false
     }
 
     /// The pool whose worker a pod is.
@@ -143,7 +148,7 @@ actor NamespaceWorkers {
         if let before {
             entry.known = before.known
             if before.pool.target == pool.target, before.isFollowed { (entry.target, entry.missing) = (before.target, before.missing) }
-            entry.toldRevision = before.toldRevision
+            (entry.toldRevision, entry.isUpdating) = (before.toldRevision, before.isUpdating)
             if before.pool.slotsPerWorker != pool.slotsPerWorker { announceAgain(pool.name) }
         }
         entry.known += known
@@ -353,6 +358,8 @@ actor NamespaceWorkers {
                 // One that stopped being ready may have lost its node.
                 if await parts.nodes.node(node, fresh: true).isLost { pod.view.isNodeLost = true }
             }
+            // It is lost until it is ready again.
+            if let before, before.view.uid == pod.view.uid, before.view.isNodeLost, !pod.view.isReady { pod.view.isNodeLost = true }
             if before?.view.uid == pod.view.uid { (pod.owner, pod.leaving) = (before?.owner, before?.leaving) } else { pod.home = nil }
         } else {
             guard let before else { return nil }
@@ -364,11 +371,20 @@ actor NamespaceWorkers {
         let home = await home(of: &pod, change.name, fresh: mayHaveMoved && before != nil)
         // Another pod of the name is another worker, also in the same pool.
         pod.home = home
+        pod.view.isRegistered = await isRegistered(pod, before)
         if let home, home.isKept, pod.view.drainingReason == nil, let why = pod.leaving?.why ?? foreignness(to: home.pool) {
             pod.view.drainingReason = why
             pod.isForeign = true
         }
         return pod
+    }
+
+    /// agent-substrate hands out a pod from when it has an IP, ready or not. One whose containers fail is left out: nothing would run there.
+    private func isRegistered(_ pod: Pod, _ before: Pod?) async -> Bool {
+        guard let home = pod.home, pod.view.isLive, pod.view.startProblem == nil, pod.view.ip?.isEmpty == false,
+            let node = pod.view.node, pools[home.pool]?.target?.isWorkerPool ?? before?.view.isRegistered ?? false
+        else { return false }
+        return pod.view.isReady ? true : await !parts.nodes.node(node).isLost
     }
 
     /// Why a worker that is no pod of its pool's target drains; nil where nobody knows that target.
@@ -599,8 +615,7 @@ actor NamespaceWorkers {
         }
         for (name, entry) in pools.sorted(by: { $0.key < $1.key }) where entry.isFollowed {
             let count = tallies[name] ?? Tally()
-            noteRollout(name, entry, count)
-            try await entry.telling.note(readyPods: count.ready)
+            try await entry.telling.note(readyPods: count.ready, updating: noteRollout(name, entry, count))
             if let nesting = entry.nesting {
                 try await entry.telling.note(pods: nesting)
                 continue
@@ -624,14 +639,27 @@ actor NamespaceWorkers {
     }
 
     /// A Deployment's or StatefulSet's pods carry their revision; two at once are a rolling update, which ends the older ones.
-    private func noteRollout(_ pool: String, _ entry: Pool, _ count: Tally) {
-        guard let target = entry.target, let newest = count.newest?.revision else { return }
-        let live = count.byRevision.values.reduce(0, +)
-        let old = live - (count.byRevision[newest] ?? 0)
+    ///
+    /// - Returns: workers that it has to make yet, of a target whose count is held through it; else 0.
+    private func noteRollout(_ pool: String, _ entry: Pool, _ count: Tally) -> Int {
+        guard let target = entry.target, let newest = count.newest?.revision else {
+            // Without pods nobody is left to be thrown off.
+            pools[pool]?.isUpdating = false
+            return 0
+        }
+        let live = count.byRevision.values.reduce(0) { $0 + $1.live }
+        let old = live - (count.byRevision[newest]?.live ?? 0)
         if old == 0 { pools[pool]?.toldRevision = nil }
-        guard old > 0, entry.toldRevision == nil else { return }
-        pools[pool]?.toldRevision = newest
-        parts.finding(.rollingUpdate(pool: pool, target: target.description, old: old, pods: live))
+        if old > 0, entry.toldRevision == nil {
+            pools[pool]?.toldRevision = newest
+            parts.finding(
+                .rollingUpdate(
+                    pool: pool, target: target.description, old: old, pods: live, isHeldThrough: target.isWorkerPool))
+        }
+        guard target.isWorkerPool, old > 0 || entry.isUpdating else { return 0 }
+        let left = max(old, target.wanted - (count.byRevision[newest]?.ready ?? 0))
+        pools[pool]?.isUpdating = left > 0
+        return left
     }
 
     /// What a pool's own pods come to.
@@ -640,17 +668,19 @@ actor NamespaceWorkers {
         var ready = 0
         /// Those that don't get ready, and why.
         var failing: [(name: String, why: String)] = []
-        var byRevision: [String: Int] = [:]
+        var byRevision: [String: (live: Int, ready: Int)] = [:]
         var newest: (createdAt: String, revision: String)?
 
         mutating func count(_ pod: PodView, _ revision: String?) {
             guard !pod.isOver else { return }
             pods += 1
             guard !pod.isBeingDeleted else { return }
-            if pod.isReady { ready += 1 } else if let why = pod.startProblem { failing.append((pod.name, why)) }
+            if pod.isUsable { ready += 1 } else if let why = pod.startProblem { failing.append((pod.name, why)) }
             guard let revision else { return }
-            byRevision[revision, default: 0] += 1
-            if newest.map({ $0.createdAt < pod.createdAt }) ?? true { newest = (pod.createdAt, revision) }
+            byRevision[revision, default: (0, 0)].live += 1
+            if pod.isUsable { byRevision[revision]?.ready += 1 }
+            // Times are whole seconds; of two equal ones the same counts as newer at every look.
+            if newest.map({ ($0.createdAt, $0.revision) < (pod.createdAt, revision) }) ?? true { newest = (pod.createdAt, revision) }
         }
     }
 

@@ -1,7 +1,7 @@
 // Which worker events follow from a pod's change?
 //
 // Pure: what was known of a pod, and what it is now, give events and what is known from here on. A pod is one worker of its
-// name. It is announced when it is ready, and again when what it says of itself changed. It drains when it is marked or being
+// name. It is announced when it is ready (or registered, where its pool's controller doesn't wait for that), and again when what it says of itself changed. It drains when it is marked or being
 // deleted, and while it isn't ready: its actors are still on it, and no other may come. It is gone when it is deleted, over, or its
 // node is lost.
 //
@@ -61,9 +61,9 @@ package enum PodEvents {
         let reason =
             now.drainingReason.map { $0.isEmpty ? "marked \(Mark.draining)" : $0 }
             ?? (now.isBeingDeleted ? "its pod is being deleted" : nil)
-            ?? (before.isAnnounced && !now.isReady ? now.startProblem.map { "its pod isn't ready: \($0)" } ?? "its pod isn't ready" : nil)
+            ?? (before.isAnnounced && !now.isUsable ? now.startProblem.map { "its pod isn't ready: \($0)" } ?? "its pod isn't ready" : nil)
         let isBack = before.isDraining && reason == nil
-        if now.isReady, let node = now.node, !node.isEmpty,
+        if now.isUsable, let node = now.node, !node.isEmpty,
             !before.isAnnounced || isBack || (reason == nil && facts(before.view) != facts(now))
         {
             events.append(.ready(node: node, ip: now.ip, slots: now.slots))

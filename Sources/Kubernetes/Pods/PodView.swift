@@ -34,6 +34,8 @@ package struct PodView: Hashable, Sendable {
     package var reason: String
     /// Its node no longer answers, or is gone.
     package var isNodeLost: Bool
+    /// Its pool's controller hands out work to it though it isn't ready: agent-substrate's does from when a pod has an IP.
+    package var isRegistered = false
     /// As the server writes it, to the second.
     package var createdAt = ""
     /// Why its containers don't run: `container c: ImagePullBackOff`. The same words as long as it is the same trouble; nil where
@@ -71,6 +73,8 @@ package struct PodView: Hashable, Sendable {
         self.isNodeLost = isNodeLost
     }
 
+    /// Whether it takes actors, as far as its pod says.
+    package var isUsable: Bool { isReady || isRegistered }
     /// Neither over nor on its way out.
     package var isLive: Bool { !isBeingDeleted && !isOver }
     package var isOver: Bool { phase == .succeeded || phase == .failed || isNodeLost }

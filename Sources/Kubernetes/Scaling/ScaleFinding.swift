@@ -8,12 +8,12 @@ package enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
     case replicasChanged(pool: String, expected: Int, found: Int, response: ForeignChange)
     /// The fence can't be left on the target: two services could act on it.
     case fenceNotCarried(pool: String, why: String)
-    /// Its pods are replaced by those of another revision, whoever is on them.
-    case rollingUpdate(pool: String, target: String, old: Int, pods: Int)
+    /// Its pods are replaced by those of another revision, whoever is on them; with `isHeldThrough` its count stays meanwhile.
+    case rollingUpdate(pool: String, target: String, old: Int, pods: Int, isHeldThrough: Bool)
 
     package var pool: String {
         switch self {
-        case .replicasChanged(let pool, _, _, _), .fenceNotCarried(let pool, _), .rollingUpdate(let pool, _, _, _): pool
+        case .replicasChanged(let pool, _, _, _), .fenceNotCarried(let pool, _), .rollingUpdate(let pool, _, _, _, _): pool
         }
     }
 
@@ -26,7 +26,10 @@ package enum ScaleFinding: Hashable, Sendable, CustomStringConvertible {
                     : "we yield until a policy is applied or they are back")
         case .fenceNotCarried(let pool, let why):
             "\(pool): the target can't carry our fence, so only one instance may act on it: grant get and patch on it, or run no standby. \(why)"
-        case .rollingUpdate(let pool, let target, let old, let pods):
+        case .rollingUpdate(let pool, let target, let old, let pods, true):
+            "\(pool): a rolling update of \(target) replaces \(old) of \(pods) pods and suspends the actors on them without a checkpoint; "
+                + "the pool's size is held until it is over, at most \(RollingUpdate.longestHoldSeconds / 60) minutes"
+        case .rollingUpdate(let pool, let target, let old, let pods, false):
             "\(pool): a rolling update of \(target) replaces \(old) of \(pods) pods, idle ones first, and then those with actors: each ends when its terminationGracePeriodSeconds are over; "
                 + "to keep actors, pause the rollout (kubectl rollout pause) and resume it while the pool is idle"
         }

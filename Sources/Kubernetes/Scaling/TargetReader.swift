@@ -13,6 +13,8 @@ package struct KubernetesTarget: Hashable, Sendable, CustomStringConvertible {
     package var description: String { "\(kind) \(namespace)/\(name)" }
     /// StatefulSets end their highest ordinals, whatever their pods cost.
     var removesHighestOrdinal: Bool { ScaleTarget.endsHighestOrdinal(kind: kind) }
+    /// agent-substrate's.
+    var isWorkerPool: Bool { resource.group == "ate.dev" && kind == "WorkerPool" }
     var isReplicationController: Bool { resource.group.isEmpty && kind == "ReplicationController" }
     /// Kubernetes' own, agent-substrate's and Agent Sandbox' kinds; of others only `/scale` knows where their replicas are.
     var keepsReplicasInSpec: Bool { isReplicationController || ["apps", "ate.dev", "extensions.agents.x-k8s.io"].contains(resource.group) }

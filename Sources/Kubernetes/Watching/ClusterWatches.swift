@@ -30,10 +30,13 @@ package actor ClusterWatches {
         package var workers: [String]
         /// What it says is wrong with the target.
         package var problem: TargetProblem?
+        /// It says that a rolling update of the target goes on.
+        package var isUpdating: Bool
 
-        package init(workers: [String] = [], problem: TargetProblem? = nil) {
+        package init(workers: [String] = [], problem: TargetProblem? = nil, isUpdating: Bool = false) {
             self.workers = workers
             self.problem = problem
+            self.isUpdating = isUpdating
         }
     }
 
@@ -116,7 +119,7 @@ package actor ClusterWatches {
         for (name, workers) in leftOver.sorted(by: { $0.key < $1.key }) where wanted[name] == nil {
             let pool = ActuatedPool(
                 name: name, target: .init(apiVersion: "", kind: "", name: ""), slotsPerWorker: 1, drainTimeoutSeconds: 0)
-            await namespace(of: pool).followToTheEnd(pool, telling(pool, nil), known: workers)
+            await namespace(of: pool).followToTheEnd(pool, telling(pool, Standing()), known: workers)
         }
         for (name, known) in followed where wanted[name] == nil {
             followed[name] = nil
@@ -127,7 +130,7 @@ package actor ClusterWatches {
             let isOther = known.map { $0.pool.isUnclaimed != pool.isUnclaimed } ?? false
             if isOther, let known { await followToTheEnd(known) }
             let standing = if known == nil { await self.standing(name) } else { Standing() }
-            let telling = known?.telling ?? self.telling(pool, standing.problem)
+            let telling = known?.telling ?? self.telling(pool, standing)
             followed[name] = Followed(pool: pool, telling: telling)
             if pool.isUnclaimed {
                 await claims(of: pool).follow(pool, telling, known: isOther ? ClaimStanding() : await claimStanding(name))
@@ -169,10 +172,10 @@ package actor ClusterWatches {
         (kinds, namespaces, followed, costing, asking) = ([:], [:], [:], nil, nil)
     }
 
-    private func telling(_ pool: ActuatedPool, _ problem: TargetProblem?) -> PoolTelling {
+    private func telling(_ pool: ActuatedPool, _ standing: Standing) -> PoolTelling {
         let (observed, name) = (observed, pool.name)
         return PoolTelling(
-            name, run: options.run, loggedProblem: problem, append: append,
+            name, run: options.run, loggedProblem: standing.problem, isUpdateLogged: standing.isUpdating, append: append,
             observed: { [weak self] replicas in if let pool = await self?.followed[name]?.pool { await observed(pool, replicas) } })
     }
 

@@ -18,6 +18,8 @@ actor PoolTelling {
         var specReplicas: Int
         var readyReplicas: Int
         var problem: TargetProblem?
+        /// nil where it is as the log says already, or isn't counted yet.
+        var updating: Int?
     }
 
     private let pool: String
@@ -31,6 +33,9 @@ actor PoolTelling {
     /// nil where the target doesn't say.
     private var readyReplicas: Int?
     private var readyPods = 0
+    /// Workers that a rolling update has to make yet; nil until the pods are counted.
+    private var updating: Int?
+    private var isUpdateLogged: Bool
     private var targetProblem: TargetProblem?
     private var podsProblem: TargetProblem?
     private var said: Said?
@@ -40,14 +45,16 @@ actor PoolTelling {
 
     /// - Parameters:
     ///   - loggedProblem: what the log says of the target.
+    ///   - isUpdateLogged: whether the log says that a rolling update of the target goes on.
     ///   - observed: hears each count of replicas, before it is appended.
     init(
-        _ pool: String, run: String, loggedProblem: TargetProblem?, append: @escaping ClusterWatches.Append,
+        _ pool: String, run: String, loggedProblem: TargetProblem?, isUpdateLogged: Bool = false, append: @escaping ClusterWatches.Append,
         observed: @escaping @Sendable (_ specReplicas: Int) async -> Void
     ) {
         self.pool = pool
         self.run = run
         self.loggedProblem = loggedProblem
+        self.isUpdateLogged = isUpdateLogged
         self.append = append
         self.observed = observed
     }
@@ -74,10 +81,11 @@ actor PoolTelling {
         try await say()
     }
 
-    func note(readyPods: Int) async throws {
-        guard self.readyPods != readyPods else { return }
-        self.readyPods = readyPods
-        if readyReplicas == nil { try await say() }
+    /// - Parameter updating: workers that a rolling update has to make yet; 0 while there is none.
+    func note(readyPods: Int, updating: Int = 0) async throws {
+        let isNews = self.updating != updating || (readyReplicas == nil && self.readyPods != readyPods)
+        (self.readyPods, self.updating) = (readyPods, updating)
+        if isNews { try await say() }
     }
 
     private func say(version: String? = nil) async throws {
@@ -86,16 +94,19 @@ actor PoolTelling {
         let problem = targetProblem ?? podsProblem
         guard specReplicas != nil || problem != nil else { return }
         let now = Said(
-            uid: uid, specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem
-        )
+            uid: uid, specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem,
+            updating: specReplicas == nil ? nil : updating.flatMap { $0 > 0 || isUpdateLogged ? $0 : nil })
         guard now != said else { return }
         if let specReplicas, said?.specReplicas != specReplicas { await observed(specReplicas) }
         // What follows from the object alone has an id of the pool and the object's version: a restart says it once, and another pool
         // of the same target says it too.
-        let isOfObject = problem == nil && loggedProblem == nil && readyReplicas != nil
+        let isOfObject = problem == nil && loggedProblem == nil && readyReplicas != nil && now.updating == nil
         try await append(event(now, id: isOfObject ? version.map { "\(pool)-\($0)" } : nil))
         said = now
         loggedProblem = problem
+        guard let updating = now.updating else { return }
+        isUpdateLogged = updating > 0
+        if updating == 0 { said?.updating = nil }
     }
 
     private func event(_ said: Said, id: String?) -> EventBatch {
@@ -107,6 +118,7 @@ actor PoolTelling {
             body.member("problem", problem.text)
             body.member("reason", problem.reason)
         }
+        if let updating = said.updating { body.member("updating", updating) }
         body.closeObject()
         number += 1
         var batch = EventBatch()

@@ -107,7 +107,7 @@ struct TargetsWatch: Sendable {
             NamespaceWorkers.Target(
                 uid: object.uid, description: target.description, owners: object.owners,
                 membership: PodMembership(target, object, selector: pool.pool.workerSelector), replicas: max(0, status),
-                wanted: max(0, spec ?? 0)),
+                wanted: max(0, spec ?? 0), isWorkerPool: target.isWorkerPool),
             pool.pool.name, nil)
         guard let spec else { return }
         // A pool of unclaimed workers counts them behind the time; they are counted where they are.

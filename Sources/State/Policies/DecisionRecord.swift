@@ -56,6 +56,14 @@ package struct DecisionRecord: Sendable {
             }
             json.closeObject()
         }
+        // As above.
+        if let update = observation.rollingUpdate {
+            json.key("rollingUpdate")
+            json.openObject()
+            json.member("since", update.since)
+            json.member("left", update.left)
+            json.closeObject()
+        }
         json.key("observed")
         json.openObject()
         for (trigger, sample) in zip(applied.policy.triggers, observation.samples) {

@@ -68,6 +68,7 @@ extension PoolState {
         guard let name = applied.policy.shadow else {
             // What a target answered is of no concern to another one, nor where nothing is asked of it.
             if applied.mode != .auto || applied.policy.target != policy?.policy.target { scaleProblem = nil }
+            if applied.policy.target != policy?.policy.target { rollingUpdate = nil }
             policy = applied.following(policy, renews: renews, under: pauseOrder)
             if applied.isUnclaimed, claims == nil {
                 claims = ClaimFlow()
@@ -108,7 +109,7 @@ extension PoolState {
     package mutating func removePolicy(_ shadow: String?) -> Bool {
         guard let shadow else {
             policy = nil
-            scaleProblem = nil
+            (scaleProblem, rollingUpdate) = (nil, nil)
             evaluation = nil
             observed = nil
             return true

@@ -31,6 +31,8 @@ package struct PoolState: Sendable {
     package internal(set) var drains = DrainStanding()
     package internal(set) var observedSpec: Int?
     package internal(set) var observedReady: Int?
+    /// Of the target, as its watch counts it; nil while there is none.
+    package internal(set) var rollingUpdate: RollingUpdate?
 
     package internal(set) var workers = WorkerCounts()
     /// Indices of its workers, in the order they came.
@@ -89,7 +91,7 @@ package struct PoolState: Sendable {
         series = []
         (observedSpec, observedReady) = (nil, nil)
         (scaleProblem, policyProblem, targetProblem) = (nil, nil, nil)
-        (failedStarts, crashes) = (nil, nil)
+        (failedStarts, crashes, rollingUpdate) = (nil, nil, nil)
         pendingStarts = []
     }
 
@@ -155,7 +157,19 @@ package struct PoolState: Sendable {
         Observation(
             at: now, replicas: policy?.mode == .recommend ? unfollowedCount : desired, workers: workerCounts, demand: demand,
             samples: samples(for: policy), startMicroseconds: starts.p90Microseconds, neededOnNode: placing.split.node,
-            claims: isUnclaimed ? claimDemand(at: now, rules: policy?.rules ?? .first) : nil)
+            claims: isUnclaimed ? claimDemand(at: now, rules: policy?.rules ?? .first) : nil,
+            rollingUpdate: rollingUpdate)
+    }
+
+    /// Whether the count is held while a rolling update replaces the workers.
+    package func isHeldThroughUpdate(at now: LogTime) -> Bool {
+        guard let rollingUpdate, let policy else { return false }
+        return rollingUpdate.holds(desired, policy.policy, policy.rules, at: now)
+    }
+
+    /// A rolling update has so many workers to make yet; with none it is over.
+    mutating func noteRollingUpdate(left: Int, at now: LogTime) {
+        rollingUpdate = left > 0 ? RollingUpdate(since: rollingUpdate?.since ?? now, left: left) : nil
     }
 
     @inline(never)

@@ -62,7 +62,9 @@ extension State {
         var ready: Int?
         var problem: String?
         var reason: String?
+        var updating: Int?
         let isWhole = body.readMembers { key, value in
+            if key == "updating" { updating = body.integer(value).map(Self.replicas) }
             if key == "specReplicas" { found = body.integer(value).map(Self.replicas) }
             if key == "readyReplicas" { ready = body.integer(value).map(Self.replicas) }
             if key == "problem" { problem = body.text(value) }
@@ -73,6 +75,7 @@ extension State {
         // Of a target that can't be read the counts say nothing.
         guard pools[home].targetProblem?.hasCounts ?? true else { return true }
         pools[home].observedReady = ready ?? pools[home].observedReady
+        if let updating { pools[home].noteRollingUpdate(left: updating, at: fold.at) }
         if let found {
             pools[home].noteReplicas(found, at: fold.at)
             fold.change.shown.append(home)

@@ -78,9 +78,10 @@ import Testing
         }
         func uid(_ pod: String) -> String { twin.object(.pods, "ns", pod)?.uid ?? "" }
 
-        func run(known: [String] = [], problem: TargetProblem? = nil, _ pools: [ActuatedPool]? = nil, leftOver: [String: [String]] = [:])
-            async
-        {
+        func run(
+            known: [String] = [], problem: TargetProblem? = nil, isUpdating: Bool = false, _ pools: [ActuatedPool]? = nil,
+            leftOver: [String: [String]] = [:]
+        ) async {
             let watches = targets.watches(
                 append: { [self] batch in
                     let mustFail = appendFailures.withLock { count in
@@ -94,7 +95,7 @@ import Testing
                         homes.add("\(batch.text(event.subject)) \(batch.text(event.pool))")
                     }
                 },
-                standing: { _ in .init(workers: known, problem: problem) }, loads: { [self] _ in loads.withLock { $0 } })
+                standing: { _ in .init(workers: known, problem: problem, isUpdating: isUpdating) }, loads: { [self] _ in loads.withLock { $0 } })
             self.watches.withLock { $0 = watches }
             await watches.follow(pools ?? [pool], leftOver: leftOver)
         }
@@ -175,6 +176,63 @@ import Testing
             try await eventually("back: \(bench.events.values)") {
                 bench.events.values.contains { $0.hasPrefix("worker.ready ns/\(name)") }
             }
+        }
+    }
+
+    @Test("a WorkerPool's pod is a worker from when it has an IP, as ateapi registers it; a Deployment's from when it is ready")
+    func registered() async throws {
+        try await withBench(replicas: 1) { bench in
+            bench.twin.seed(
+                .deployments,
+                ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
+            await bench.run([bench.pool, bench.pool("web", "Deployment", "apps/v1")])
+            func start(_ name: String) {
+                bench.twin.edit(.pods, "ns", name) { pod in
+                    pod["spec"]["nodeName"] = "node-a"
+                    pod["status"] = ["phase": "Pending", "podIP": "10.0.0.7", "conditions": [["type": "Ready", "status": "False"]]]
+                }
+            }
+            let (own, other) = (bench.pods.first { $0.hasPrefix("pool-") } ?? "", bench.pods.first { $0.hasPrefix("web-") } ?? "")
+            start(other)
+            start(own)
+            try await bench.says(bench.ready(own, slots: 2, ip: "10.0.0.7"))
+            try await eventually("it counts") {
+                bench.events.values.contains(#"pool.observed ns/pool {"specReplicas":1,"readyReplicas":1}"#)
+            }
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.ready ns/\(other) ") })
+            // Ready or not makes no difference, until its containers fail.
+            bench.events.clear()
+            bench.twin.makeReady(pod: own, "ns", node: "node-a", ip: "10.0.0.7")
+            bench.twin.edit(.pods, "ns", own) { $0["status"]["conditions"] = [["type": "Ready", "status": "False"]] }
+            bench.twin.edit(.pods, "ns", own) {
+                $0["status"]["containerStatuses"] = [
+                    ["name": "ateom", "ready": false, "restartCount": 4, "state": ["waiting": ["reason": "CrashLoopBackOff"]]]
+                ]
+            }
+            try await eventually("it drains: \(bench.events.values)") {
+                bench.events.values.contains {
+                    $0.hasPrefix("worker.draining ns/\(own) ") && $0.contains("its pod isn't ready: container ateom: CrashLoopBackOff")
+                }
+            }
+            #expect(bench.events.values.count { $0.hasPrefix("worker.") } == 1, "\(bench.events.values)")
+        }
+    }
+
+    @Test("a pod of a lost node that has its IP still isn't back before it is ready")
+    func lostAndRegistered() async throws {
+        try await withBench(replicas: 1) { bench in
+            let name = bench.pods[0]
+            bench.twin.makeReady(pod: name, "ns", node: "node-a")
+            await bench.run()
+            try await eventually("announced") { bench.events.values.contains { $0.hasPrefix("worker.ready") } }
+            bench.twin.edit(.nodes, nil, "node-a") { $0["status"]["conditions"] = [["type": "Ready", "status": "Unknown"]] }
+            bench.twin.edit(.pods, "ns", name) { $0["status"]["conditions"] = [["type": "Ready", "status": "False"]] }
+            try await bench.says(bench.gone(name, "its node node-a is lost", uid: bench.uid(name)))
+            bench.events.clear()
+            bench.twin.edit(.pods, "ns", name) { $0["metadata"]["annotations"]["touched"] = "1" }
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 2 }
+            try await eventually("what came after is seen") { bench.events.values.contains { $0.contains(#""specReplicas":2"#) } }
+            #expect(!bench.events.values.contains { $0.hasPrefix("worker.ready ns/\(name) ") }, "\(bench.events.values)")
         }
     }
 
@@ -660,6 +718,62 @@ import Testing
             await bench.run(problem: TargetProblem(reason: TargetProblem.notFound, text: "x"), [bench.pool("web", "Deployment", "apps/v1")])
             try await bench.says(#"pool.observed ns/web {"specReplicas":0,"readyReplicas":0}"#)
             #expect(bench.ids.values.allSatisfy { $0.hasPrefix("run-1") }, "an id of its own: \(bench.ids.values)")
+        }
+    }
+
+    /// `4/4` for specReplicas and readyReplicas, with ` updating 3` where that is told.
+    private func observations(_ bench: Bench) throws -> [String] {
+        try bench.events.values.filter { $0.hasPrefix("pool.observed ns/pool ") }.map { line in
+            let body = try JSONValue(parsing: Array(line.dropFirst("pool.observed ns/pool ".count).utf8))
+            let updating = body["updating"].int.map { " updating \($0)" } ?? ""
+            return "\(body["specReplicas"].int ?? -1)/\(body["readyReplicas"].int ?? -1)\(updating)"
+        }
+    }
+
+    @Test("another image of a WorkerPool is a rolling update: how many workers it has to make yet is told, and its end")
+    func rollingUpdate() async throws {
+        try await withBench(replicas: 4) { bench in
+            makeAllReady(bench)
+            await bench.run()
+            try await eventually("all ready") { try observations(bench).last == "4/4" }
+            let old = Set(bench.pods)
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["ateomImage"] = "ateom:2" }
+            // One new pod more, and one old one less, as 25 % say: neither is ready in the new one's place yet.
+            try await eventually("it begins: \(bench.pods)") { try observations(bench).last == "4/3 updating 4" }
+            #expect(Set(bench.pods).intersection(old).count == 3)
+            for _ in 0..<8 where !old.isDisjoint(with: bench.pods) { makeAllReady(bench) }
+            #expect(old.isDisjoint(with: bench.pods) && bench.pods.count == 4, "all are replaced: \(bench.pods)")
+            makeAllReady(bench)
+            try await eventually("it is over: \(bench.events.values)") { try observations(bench).last == "4/4 updating 0" }
+            // What follows says nothing of it any more.
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["replicas"] = 3 }
+            try await eventually("scaled") { try observations(bench).last == "3/3" }
+        }
+    }
+
+    @Test("an update that ended while nobody looked is told to be over; one that goes on isn't, before its pods are counted")
+    func updateOfAnEarlierRun() async throws {
+        try await withBench(replicas: 2) { bench in
+            makeAllReady(bench)
+            await bench.run(isUpdating: true)
+            try await eventually("it is over") { try observations(bench).last == "2/2 updating 0" }
+            #expect(try observations(bench).allSatisfy { !$0.contains("updating") || $0 == "2/2 updating 0" })
+        }
+    }
+
+    @Test("a Deployment's rolling update is an Event, and holds nothing")
+    func deploymentUpdate() async throws {
+        try await withBench(replicas: 0) { bench in
+            bench.twin.seed(
+                .deployments,
+                ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 2, "selector": ["matchLabels": ["app": "web"]]]])
+            makeAllReady(bench)
+            await bench.run([bench.pool("web", "Deployment", "apps/v1")])
+            try await eventually("ready") { bench.events.values.contains { $0 == #"pool.observed ns/web {"specReplicas":2,"readyReplicas":2}"# } }
+            bench.twin.edit(.deployments, "ns", "web") { $0["spec"]["template"]["metadata"]["labels"]["v"] = "2" }
+            for _ in 0..<4 { makeAllReady(bench) }
+            try await eventually("two others are ready") { bench.events.values.count { $0.hasPrefix("worker.gone") } == 2 }
+            #expect(bench.events.values.allSatisfy { !$0.contains("updating") })
         }
     }
 

@@ -64,6 +64,10 @@ import TestSupport
                     try await stage.workers(url).count { $0["status"].string == "CLAIMED" } == 3
                 }
                 #expect(stage.twin.objects(.sandboxes, "ns").count == 5)
+                let used = stage.twin.rightsUsed.filter { $0.contains("agents.x-k8s.io sandbox") }
+                #expect(used.isSuperset(of: ["list agents.x-k8s.io sandboxes", "watch extensions.agents.x-k8s.io sandboxclaims"]))
+                let more = used.subtracting(try ManifestRights.of("deploy/base/rbac.yaml", "greenroom"))
+                #expect(more.subtracting(["patch extensions.agents.x-k8s.io sandboxwarmpools"]).isEmpty, "\(more.sorted())")
             }
             // What went on meanwhile is told at the next start, and what was told isn't again.
             stage.twin.delete(.sandboxClaims, "ns", "b")

@@ -180,6 +180,41 @@ import TestSupport
         }
     }
 
+    @Test("a WorkerPool's size is held while another image replaces its workers, and its status says so")
+    func imageChange() async throws {
+        try await ObjectsStage.run(makesReady: false) { stage in
+            func makeReady() {
+                for pod in stage.twin.objects(.pods, "ns") where !PodView(pod).isReady {
+                    stage.twin.makeReady(pod: pod.name, "ns", node: "node-a")
+                }
+            }
+            stage.twin.apply(.autoscalers, ObjectsStage.object(min: 4))
+            try await stage.serve { url in
+                try await stage.wait("four are made") {
+                    makeReady()
+                    return stage.replicas == 4 && stage.status["ready"].int == 4
+                }
+                stage.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["ateomImage"] = "ateom:2" }
+                try await stage.wait("it is held") { stage.condition("ScalingLimited") == "True HeldThroughUpdate" }
+                #expect(
+                    stage.message("ScalingLimited")
+                        == "a rolling update replaces the workers: the count is held until it is over, at most 10 minutes")
+                try await stage.wait("told") { stage.told("RollingUpdate")?.contains("the pool's size is held until it is over") == true }
+                // What would be one worker at once stays four.
+                stage.twin.apply(.autoscalers, ObjectsStage.object(min: 1))
+                try await stage.wait("applied") { stage.status["observedGeneration"].int == 2 }
+                #expect(stage.replicas == 4 && stage.condition("ScalingLimited") == "True HeldThroughUpdate")
+                try await stage.wait("over, and one is left") {
+                    makeReady()
+                    return stage.replicas == 1 && stage.status["ready"].int == 1
+                }
+                #expect(stage.condition("ScalingLimited") != "True HeldThroughUpdate")
+                let decisions = String(decoding: try await stage.query(url, APIRequest(path: "/v1/decisions?limit=50")).body, as: UTF8.self)
+                #expect(decisions.contains("a rolling update replaces the workers (4 left): held until it is over"), "\(decisions)")
+            }
+        }
+    }
+
     @Test("pods of one name in two namespaces are two workers, each busy for itself")
     func sameName() async throws {
         try await ObjectsStage.run { stage in

@@ -213,7 +213,7 @@ import Testing
                 try await stage.wait("told") { stage.events.contains("Normal ScaledDown") }
             }
             let used = stage.twin.rightsUsed.flatMap(Self.forEachKind)
-            #expect(Set(used).subtracting(Self.fence).union(Self.elsewhere).sorted() == (try Self.manifest()))
+            #expect(Set(used).subtracting(Self.fence).union(Self.elsewhere).sorted() == (try ManifestRights.of("deploy/base/rbac.yaml", "greenroom").sorted()))
         }
     }
 
@@ -253,25 +253,5 @@ import Testing
                 #expect(!stage.events.contains("Warning FenceNotCarried"))
             }
         }
-    }
-
-    private static func manifest() throws -> [String] {
-        var root = URL(fileURLWithPath: #filePath)
-        for _ in 1...5 { root.deleteLastPathComponent() }
-        let text = try String(contentsOf: root.appendingPathComponent("deploy/base/rbac.yaml"), encoding: .utf8)
-        let role = try #require(
-            text.components(separatedBy: "\n---\n").first { $0.contains("kind: ClusterRole\n") && $0.contains("\n  name: greenroom\n") })
-        var rights: Set<String> = []
-        var (groups, resources): ([String], [String]) = ([], [])
-        for line in role.split(separator: "\n") {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let values = line[colon...].filter { !": []'".contains($0) }.split(separator: ",", omittingEmptySubsequences: false).map(
-                String.init)
-            if line.hasPrefix("- apiGroups:") { groups = values }
-            if line.hasPrefix("  resources:") { resources = values }
-            guard line.hasPrefix("  verbs:") else { continue }
-            for group in groups { for resource in resources { for verb in values { rights.insert("\(verb) \(group) \(resource)") } } }
-        }
-        return rights.sorted()
     }
 }
