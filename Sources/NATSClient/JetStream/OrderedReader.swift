@@ -60,16 +60,35 @@ package actor OrderedReader {
     /// How many consumers had to be made after the first.
     package nonisolated var remade: Int { max(0, remakes.value - 1) }
 
-    /// The next message. One task reads at a time.
+    /// The next message, however long it takes. One task reads at a time.
     package func next() async throws(JetStreamError) -> StoredMessage {
         while true {
+            if let message = try await next(until: nil) { return message }
+        }
+    }
+
+    /// The next message; nil where none comes in time.
+    package func next(within bound: Duration) async throws(JetStreamError) -> StoredMessage? {
+        try await next(until: js.client.clock.now() + bound)
+    }
+
+    private func next(until deadline: Duration?) async throws(JetStreamError) -> StoredMessage? {
+        let patience = options.heartbeat * options.missedHeartbeats
+        while true {
             let current = try await usable()
-            switch await current.subscription.mailbox.take(within: options.heartbeat * options.missedHeartbeats) {
+            var bound = patience
+            if let deadline {
+                bound = min(bound, deadline - js.client.clock.now())
+                if bound <= .zero { return nil }
+            }
+            switch await current.subscription.mailbox.take(within: bound) {
             case .item(.message(let message)):
                 heard.value = js.client.clock.now()
                 if let message = try await react(to: state.received(message), of: current) { return message }
             case .item(.interrupted): try await drop("the connection was replaced")
-            case .nothingInTime: try await drop("no heartbeat came")
+            case .nothingInTime:
+                if bound < patience { return nil }
+                try await drop("no heartbeat came")
             case .ended(let error):
                 if error == .closed || error == .cancelled { throw .client(error, request: "reading \(stream)") }
                 try await drop("\(error)")

@@ -49,13 +49,10 @@ package struct StreamInfo: Hashable, Sendable, Decodable {
     package var created: String
     package var state: State
     package var cluster: Cluster?
-    /// Only when it was made by this request.
-    package var wasCreated: Bool?
 
     enum CodingKeys: String, CodingKey {
         case created, state, cluster
         case configuration = "config"
-        case wasCreated = "did_create"
     }
 }
 
