@@ -39,7 +39,8 @@ package enum NATSProgram {
 
     /// nats-server 2.9, as Debian 12 has it; nil where it isn't installed.
     package static func old() async -> String? {
-        for path in [Tool.find("nats-server"), "/usr/sbin/nats-server"].compactMap({ $0 }) where FileManager.default.isExecutableFile(atPath: path) {
+        for path in [Tool.find("nats-server"), "/usr/sbin/nats-server"].compactMap({ $0 })
+        where FileManager.default.isExecutableFile(atPath: path) {
             if let version = try? await Tool.run(path, ["--version"]).output, version.contains("v2.9.") { return path }
         }
         Tool.skip("nats-server 2.9 is not installed: no old NATS server was tried")
@@ -99,7 +100,9 @@ package final class NATSServer: Sendable {
         let pidFile = pidFile
         let port = port
         try await eventually("\(name) listens", within: .seconds(20)) {
-            pid.value = (try? String(contentsOfFile: pidFile, encoding: .utf8)).flatMap { pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+            pid.value = (try? String(contentsOfFile: pidFile, encoding: .utf8)).flatMap {
+                pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines))
+            }
             return pid.value != nil && !LocalPort.isFree(port)
         }
     }

@@ -1,4 +1,4 @@
-package import Machine
+import Machine
 
 // Who are we to the server?
 //
@@ -28,16 +28,11 @@ extension NATSCredentials: CustomStringConvertible, CustomDebugStringConvertible
 }
 
 extension NATSCredentials {
-    package enum Fault: Error, Hashable, Sendable, CustomStringConvertible {
-        case file(SmallFile.Fault)
-        case content(path: String, problem: String)
-
-        package var description: String {
-            switch self {
-            case .file(let fault): "\(fault)"
-            case .content(let path, let problem): "\(path): \(problem)"
-            }
-        }
+    /// What keeps the file from being used. Never holds any of its contents.
+    package struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
+        package var path: String
+        package var problem: String
+        package var description: String { "\(path): \(problem)" }
     }
 
     /// A file that is larger has no credentials.
@@ -46,8 +41,8 @@ extension NATSCredentials {
     /// A credentials file, as `nsc` and `nk` write it: a JWT and a user's seed between their marks, or a seed alone.
     package static func file(_ path: String) throws(Fault) -> NATSCredentials {
         let bytes: [UInt8]
-        do { bytes = try SmallFile.read(path, limitBytes: fileBytesMost) } catch { throw .file(error) }
-        do { return try read(String(decoding: bytes, as: UTF8.self)) } catch { throw .content(path: path, problem: error.description) }
+        do { bytes = try SmallFile.read(path, limitBytes: fileBytesMost) } catch { throw Fault(path: path, problem: "\(error)") }
+        do { return try read(String(decoding: bytes, as: UTF8.self)) } catch { throw Fault(path: path, problem: error.description) }
     }
 
     static func read(_ text: String) throws(NKey.Fault) -> NATSCredentials {
@@ -61,7 +56,8 @@ extension NATSCredentials {
         if let seed = section("NKEY SEED") {
             let key = try NKey(seed: seed)
             guard let jwt = section("USER JWT") else { return .nkey(key) }
-            guard jwt.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), jwt.split(separator: ".", omittingEmptySubsequences: false).count == 3 else {
+            guard jwt.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), jwt.split(separator: ".", omittingEmptySubsequences: false).count == 3
+            else {
                 throw NKey.Fault(description: "the user JWT has no three parts")
             }
             return .jwt(jwt, key)

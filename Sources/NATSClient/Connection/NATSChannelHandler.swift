@@ -66,12 +66,16 @@ final class NATSChannelHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let reason = ConnectionProblem.words(error)
-        end(session.phase == .ready ? .connectionLost(reason: "\(server): \(reason)") : .unreachable(server: "\(server)", reason: reason), context)
+        end(
+            session.phase == .ready ? .connectionLost(reason: "\(server): \(reason)") : .unreachable(server: "\(server)", reason: reason),
+            context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         let reason = session.phase == .startingTLS ? "it closed the connection during the TLS handshake" : "it closed the connection"
-        end(session.phase == .ready ? .connectionLost(reason: "\(server) closed it") : .unreachable(server: "\(server)", reason: reason), context)
+        end(
+            session.phase == .ready ? .connectionLost(reason: "\(server) closed it") : .unreachable(server: "\(server)", reason: reason),
+            context)
         context.fireChannelInactive()
     }
 
@@ -128,7 +132,11 @@ enum ConnectionProblem {
         case let error as NIOSSLError: words("\(error)")
         case let error as BoringSSLError: words("\(error)")
         case let error as ChannelError:
-            if case .connectTimeout = error { "no answer in time: check the address, and that no firewall is in between" } else { "it closed the connection" }
+            if case .connectTimeout = error {
+                "no answer in time: check the address, and that no firewall is in between"
+            } else {
+                "it closed the connection"
+            }
         default: "the connection broke"
         }
     }

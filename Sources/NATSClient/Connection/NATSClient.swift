@@ -143,7 +143,8 @@ package final class NATSClient: Sendable {
     private func run() async {
         var pool = ServerPool(configuration.servers, seed: seed)
         var pause = FullJitter(
-            first: .seconds(configuration.limits.backoffFirstSeconds), longest: .seconds(configuration.limits.backoffLastSeconds), seed: seed &+ 1)
+            first: .seconds(configuration.limits.backoffFirstSeconds), longest: .seconds(configuration.limits.backoffLastSeconds),
+            seed: seed &+ 1)
         var leaving: NATSLink?
         var isFirstRound = true
         while !Task.isCancelled {

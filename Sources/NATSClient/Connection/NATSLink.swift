@@ -85,7 +85,8 @@ final class NATSLink: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let handler = NATSChannelHandler(
-                        session, server: server, limits: configuration.limits, makeTLS: { try configuration.tls.handler(for: server) }, report: report)
+                        session, server: server, limits: configuration.limits, makeTLS: { try configuration.tls.handler(for: server) },
+                        report: report)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }

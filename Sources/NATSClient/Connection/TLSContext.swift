@@ -24,7 +24,9 @@ extension NATSTLS {
         if let certificateFile {
             guard let keyFile else { throw TLSProblem(description: "\(certificateFile) has no key: name the key's file") }
             configuration.certificateChain = try Self.certificates(certificateFile).map { .certificate($0) }
-            do { configuration.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: try Self.bytes(keyFile), format: .pem)) } catch is NIOSSLError {
+            do {
+                configuration.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: try Self.bytes(keyFile), format: .pem))
+            } catch is NIOSSLError {
                 throw TLSProblem(description: "\(keyFile): no private key in PEM could be read")
             }
         }
@@ -41,6 +43,6 @@ extension NATSTLS {
     }
 
     private static func bytes(_ path: String) throws -> [UInt8] {
-        do { return try SmallFile.read(path, limitBytes: fileBytesMost) } catch { throw TLSProblem(description: "\(error)") }
+        do { return try SmallFile.read(path, limitBytes: fileBytesMost) } catch { throw TLSProblem(description: "\(path): \(error)") }
     }
 }

@@ -68,13 +68,15 @@ package struct JetStream: Sendable {
     package func createStream(_ configuration: StreamConfiguration) async throws(JetStreamError) -> StreamInfo {
         try Self.checkName(configuration.name)
         return try Self.compared(
-            configuration, try await ask("STREAM.CREATE.\(configuration.name)", configuration, as: StreamInfo.self, stream: configuration.name))
+            configuration,
+            try await ask("STREAM.CREATE.\(configuration.name)", configuration, as: StreamInfo.self, stream: configuration.name))
     }
 
     package func updateStream(_ configuration: StreamConfiguration) async throws(JetStreamError) -> StreamInfo {
         try Self.checkName(configuration.name)
         return try Self.compared(
-            configuration, try await ask("STREAM.UPDATE.\(configuration.name)", configuration, as: StreamInfo.self, stream: configuration.name))
+            configuration,
+            try await ask("STREAM.UPDATE.\(configuration.name)", configuration, as: StreamInfo.self, stream: configuration.name))
     }
 
     private static func compared(_ wanted: StreamConfiguration, _ info: StreamInfo) throws(JetStreamError) -> StreamInfo {

@@ -126,7 +126,9 @@ package struct ObjectStore: Sendable {
                 throw JetStreamError.corrupt(object: name, problem: "a chunk wasn't acknowledged: write it again")
             }
             // Chunks are read in the order of the stream.
-            guard sequence > last else { throw JetStreamError.corrupt(object: name, problem: "chunks were stored out of order: write it again") }
+            guard sequence > last else {
+                throw JetStreamError.corrupt(object: name, problem: "chunks were stored out of order: write it again")
+            }
             last = sequence
         }
         func send(_ chunk: [UInt8]) async throws {
@@ -189,7 +191,9 @@ package struct ObjectStore: Sendable {
                         throw JetStreamError.corrupt(object: name, problem: "chunk \(number) of \(info.chunks) isn't there: read it again")
                     }
                     size += UInt64(chunk.payload.count)
-                    guard size <= info.size else { throw JetStreamError.corrupt(object: name, problem: "it is longer than \(info.size) bytes") }
+                    guard size <= info.size else {
+                        throw JetStreamError.corrupt(object: name, problem: "it is longer than \(info.size) bytes")
+                    }
                     digest.update(data: chunk.payload)
                     try await take(chunk.payload)
                 }

@@ -180,7 +180,8 @@ package actor OrderedReader {
         do { subscription = try js.client.subscribe(inbox, limits: limits) } catch { throw .client(error, request: "reading \(stream)") }
         state.remade()
         let config = CreateRequest.Config(
-            opt_start_seq: state.next, inactive_threshold: (options.expires + .seconds(10)).wholeNanoseconds, filter_subject: options.filter)
+            opt_start_seq: state.next, inactive_threshold: (options.expires + .seconds(10)).wholeNanoseconds, filter_subject: options.filter
+        )
         let answer = try await js.ask(
             "CONSUMER.CREATE.\(stream)", CreateRequest(stream_name: stream, config: config), as: CreateAnswer.self, stream: stream)
         try JetStream.checkName(answer.name, what: "consumer")

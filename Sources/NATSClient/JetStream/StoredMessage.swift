@@ -13,7 +13,9 @@ package struct StoredMessage: Hashable, Sendable {
     /// How many messages the reader still has before it, where it was delivered.
     package var left: UInt64?
 
-    package init(sequence: UInt64, subject: String, headers: NATSHeaders = [], payload: [UInt8], nanoseconds: Int64 = 0, left: UInt64? = nil) {
+    package init(
+        sequence: UInt64, subject: String, headers: NATSHeaders = [], payload: [UInt8], nanoseconds: Int64 = 0, left: UInt64? = nil
+    ) {
         self.sequence = sequence
         self.subject = subject
         self.headers = headers

@@ -87,7 +87,8 @@ package enum PublishOutcome: Hashable, Sendable {
     private init(answer: NATSMessage) {
         guard let wire = try? JSONDecoder().decode(Wire.self, from: Data(answer.payload)) else {
             // Something that isn't JetStream answered, so nothing is known.
-            self = .silence(.protocolFault(server: "the one that answers there", problem: "the answer to a publish isn't an acknowledgement"))
+            self = .silence(
+                .protocolFault(server: "the one that answers there", problem: "the answer to a publish isn't an acknowledgement"))
             return
         }
         if let problem = wire.error?.problem {

@@ -24,7 +24,8 @@ package enum NATSSubject {
 
     /// A name that stands as one token of a subject: a stream's, a bucket's.
     package static func tokenFault(_ name: String, what: String) -> String? {
-        let isFine = !name.isEmpty && name.utf8.count <= 255 && name.utf8.allSatisfy { (33...126).contains($0) && !".*>/\\".utf8.contains($0) }
+        let isFine =
+            !name.isEmpty && name.utf8.count <= 255 && name.utf8.allSatisfy { (33...126).contains($0) && !".*>/\\".utf8.contains($0) }
         return isFine ? nil : "\"\(name.prefix(80))\" is no \(what)'s name: use up to 255 visible ASCII characters without . * > / \\"
     }
 }

@@ -47,11 +47,15 @@ import Testing
     private static let answers: [(String, PublishOutcome?)] = [
         (#"{"stream":"A", "seq":4}"#, .stored(sequence: 4)), (#"{"stream":"A","seq":4,"duplicate": true}"#, .duplicate(sequence: 4)),
         // An error wins, whatever the sequence says.
-        (#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 10"},"stream":"A","seq":7}"#, .wrongLastSequence(actual: 10)),
+        (
+            #"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 10"},"stream":"A","seq":7}"#,
+            .wrongLastSequence(actual: 10)
+        ),
         (#"{"error":{"code":400,"err_code":10164,"description":"wrong last sequence"},"stream":"A"}"#, .wrongLastSequence(actual: nil)),
         (#"{"error":{}}"#, .refused(JetStreamProblem(code: 0, errorCode: 0, text: ""))),
         // What isn't an acknowledgement proves nothing.
-        ("", nil), ("{}", nil), ("+OK", nil), (#"{"stream":"A"}"#, nil), (#"{"stream":"A","seq":0}"#, nil), (#"{"stream":"A","seq":-1}"#, nil),
+        ("", nil), ("{}", nil), ("+OK", nil), (#"{"stream":"A"}"#, nil), (#"{"stream":"A","seq":0}"#, nil),
+        (#"{"stream":"A","seq":-1}"#, nil),
         (#"{"stream":"A","seq":1e99}"#, nil), (#"{"seq":4}"#, nil),
     ]
 

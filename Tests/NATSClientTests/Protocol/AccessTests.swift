@@ -92,7 +92,9 @@ import Testing
             return
         }
         #expect(read.publicKey == key.key.publicKey)
-        for text in ["", "nothing", file.replacing("eyJiIjoyfQ.", with: ""), file.replacing(key.seed, with: "SUAAA"), "\(key.seed)\n\(key.seed)"] {
+        for text in [
+            "", "nothing", file.replacing("eyJiIjoyfQ.", with: ""), file.replacing(key.seed, with: "SUAAA"), "\(key.seed)\n\(key.seed)",
+        ] {
             do {
                 _ = try NATSCredentials.read(text)
                 Issue.record("\(text.prefix(30)) was taken")
@@ -130,13 +132,17 @@ import Testing
     @Test(arguments: versions) func version(_ text: String, _ expected: NATSVersion?) { #expect(NATSVersion(text) == expected) }
 
     @Test func subjects() {
-        for subject in ["a", "a.b-c_d", "$JS.API.INFO", "_INBOX.x.1", "Zürich"] { #expect(NATSSubject.fault(subject, allowsWildcards: false) == nil) }
+        for subject in ["a", "a.b-c_d", "$JS.API.INFO", "_INBOX.x.1", "Zürich"] {
+            #expect(NATSSubject.fault(subject, allowsWildcards: false) == nil)
+        }
         for subject in ["", ".a", "a.", "a..b", "a b", "a\tb", "a\r\nPUB x 0", "*", "a.>", ">", String(repeating: "a", count: 1_025)] {
             #expect(NATSSubject.fault(subject, allowsWildcards: false) != nil, "\(subject)")
         }
         for subject in ["*", "a.*.b", "a.>", ">"] { #expect(NATSSubject.fault(subject, allowsWildcards: true) == nil) }
         #expect(NATSSubject.fault("a.>.b", allowsWildcards: true) != nil)
-        for fields: NATSHeaders in [[.init("", "x")], [.init("a b", "x")], [.init("a:", "x")], [.init("a", "x\r\nB: y")], [.init("a", "x\ny")]] {
+        for fields: NATSHeaders in [
+            [.init("", "x")], [.init("a b", "x")], [.init("a:", "x")], [.init("a", "x\r\nB: y")], [.init("a", "x\ny")],
+        ] {
             #expect(fields.fault != nil)
         }
         #expect(NATSHeaders([.init("Nats-Msg-Id", "é : x")]).fault == nil)

@@ -63,7 +63,8 @@ import Testing
 
     private static let faults = [
         "FOO bar\r\n", "MSG a 1\r\n", "MSG a 1 r x 5\r\n", "MSG a x 5\r\n", "MSG a 1 -5\r\n", "MSG a 1 99999999999999999999\r\n",
-        "HMSG a 1 9 5\r\n", "MSG a 1 2\r\nabcd\r\n", "INFO {\r\n", "INFO []\r\n", "INFO {\"max_payload\":\"x\"}\r\n", "\r\n", "MSG a 1 2000\r\n",
+        "HMSG a 1 9 5\r\n", "MSG a 1 2\r\nabcd\r\n", "INFO {\r\n", "INFO []\r\n", "INFO {\"max_payload\":\"x\"}\r\n", "\r\n",
+        "MSG a 1 2000\r\n",
         String(repeating: "x", count: 300), "INFO " + String(repeating: "x", count: 300) + "\r\n",
     ]
 
@@ -98,7 +99,9 @@ import Testing
             let verb = fields.isEmpty ? "PUB a.b" : "HPUB a.b"
             let delivered = Array((fields.isEmpty ? "MSG a.b 9" : "HMSG a.b 9").utf8) + text.dropFirst(verb.utf8.count)
             #expect(
-                try messages(delivered) == [NATSMessage(subject: "a.b", subscription: 9, reply: reply, headers: NATSHeaders(fields), payload: payload)])
+                try messages(delivered) == [
+                    NATSMessage(subject: "a.b", subscription: 9, reply: reply, headers: NATSHeaders(fields), payload: payload)
+                ])
         }
     }
 }

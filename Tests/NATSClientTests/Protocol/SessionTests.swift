@@ -6,7 +6,9 @@ import Testing
 // What a session does about what a server says, in order, and what it never does.
 
 @Suite struct SessionTests {
-    private func fresh(_ change: (inout NATSConfiguration) -> Void = { _ in }, server: String = "nats://127.0.0.1:4222") throws -> NATSSession {
+    private func fresh(_ change: (inout NATSConfiguration) -> Void = { _ in }, server: String = "nats://127.0.0.1:4222") throws
+        -> NATSSession
+    {
         let address = try NATSAddress(server)
         var configuration = NATSConfiguration(servers: [address])
         change(&configuration)

@@ -83,7 +83,8 @@ import TestSupport
                 for number in UInt64(31)...60 { _ = try await append(js, number) }
                 try await leader.start()
                 // The one that the client is connected to.
-                guard case .connected(_, let address) = client.state, let mine = cluster.servers.first(where: { $0.port == address.port }) else {
+                guard case .connected(_, let address) = client.state, let mine = cluster.servers.first(where: { $0.port == address.port })
+                else {
                     Issue.record("not connected")
                     return
                 }
@@ -113,7 +114,8 @@ import TestSupport
                 let others = cluster.servers.filter { $0.name != leader.name }
                 for server in others { server.kill() }
                 let outcome = await js.publish(
-                    StreamPublish(subject: "l.a", payload: Array("m2".utf8), stream: "L", id: "id-2", expectedLast: 1), timeout: .seconds(1))
+                    StreamPublish(subject: "l.a", payload: Array("m2".utf8), stream: "L", id: "id-2", expectedLast: 1), timeout: .seconds(1)
+                )
                 #expect(outcome == .silence(.timeout(.seconds(1))))
                 for server in others { try await server.start() }
                 // It was stored, and the retry says so.
@@ -137,7 +139,8 @@ import TestSupport
                 let js = JetStream(client, timeout: .seconds(2))
                 _ = try await makeStream(js)
                 #expect(try await append(js, 1))
-                guard case .connected(_, let address) = client.state, let mine = cluster.servers.first(where: { $0.port == address.port }) else {
+                guard case .connected(_, let address) = client.state, let mine = cluster.servers.first(where: { $0.port == address.port })
+                else {
                     Issue.record("not connected")
                     return
                 }

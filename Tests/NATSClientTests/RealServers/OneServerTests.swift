@@ -70,7 +70,8 @@ import TestSupport
                     for number in UInt64(0)..<20 {
                         let (stream, continuation) = AsyncStream.makeStream(of: PublishOutcome.self)
                         js.publish(
-                            StreamPublish(subject: "l.a", payload: Array("m\(number)".utf8), stream: "L", id: "id-\(number)", expectedLast: number),
+                            StreamPublish(
+                                subject: "l.a", payload: Array("m\(number)".utf8), stream: "L", id: "id-\(number)", expectedLast: number),
                             timeout: .seconds(5)
                         ) {
                             continuation.yield($0)
@@ -90,7 +91,8 @@ import TestSupport
                 #expect(await js.publish(StreamPublish(subject: "l.a", payload: [], expectedLast: 7)) == .wrongLastSequence(actual: 20))
                 // One replica says this of a retry of what is stored.
                 #expect(
-                    await js.publish(StreamPublish(subject: "l.a", payload: [], id: "id-3", expectedLast: 3)) == .wrongLastSequence(actual: 20))
+                    await js.publish(StreamPublish(subject: "l.a", payload: [], id: "id-3", expectedLast: 3))
+                        == .wrongLastSequence(actual: 20))
                 #expect(await js.publish(StreamPublish(subject: "nowhere", payload: [])) == .noResponders)
                 guard case .refused(let problem) = await js.publish(StreamPublish(subject: "l.a", payload: [], stream: "M")) else {
                     Issue.record("another stream's message was taken")

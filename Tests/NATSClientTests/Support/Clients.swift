@@ -13,11 +13,11 @@ func quietLogger() -> Logger {
     return logger
 }
 
-func configuration(_ servers: [NATSServer], _ change: (inout NATSConfiguration) -> Void = { _ in }) throws -> NATSConfiguration {
+func configuration(_ servers: [NATSServer], _ change: (inout NATSConfiguration) throws -> Void = { _ in }) throws -> NATSConfiguration {
     var configuration = NATSConfiguration(servers: try servers.map { try NATSAddress($0.address) })
     configuration.limits.backoffFirstSeconds = 0.02
     configuration.limits.backoffLastSeconds = 0.2
-    change(&configuration)
+    try change(&configuration)
     return configuration
 }
 
