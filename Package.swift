@@ -166,6 +166,16 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What speaks to NATS and its JetStream: the protocol apart from its I/O, one connection that stays, streams.
+        .target(
+            name: "NATSClient",
+            dependencies: [
+                "Basics", "Machine", log, .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+
         // Floor 3: the world outside.
         .target(
             name: "HTTPService",
@@ -442,12 +452,22 @@ let package = Package(
                 "SubstrateTwin", "KubernetesTwin", log, lifecycle,
             ] + grpc + nio,
             exclude: ["Support/resume_fleet.py"], resources: [.copy("Fixtures")], swiftSettings: strict),
+        // Real NATS servers on loopback, one or a cluster of three.
+        .target(name: "NATSServers", dependencies: ["Machine", "TestSupport"], path: "Tests/NATSServers", swiftSettings: strict),
+        .testTarget(
+            name: "NATSClientTests",
+            dependencies: [
+                "Basics", "Machine", "TestSupport", "NATSClient", "NATSServers", log, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         // What can be fuzzed. The tests run the corpus and some mutations of it; libFuzzer's driver is built by scripts/fuzz.sh alone.
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", "ExternalMetrics",
+                "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Policies", "HTTPTransport", "ExternalMetrics", "NATSClient",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],

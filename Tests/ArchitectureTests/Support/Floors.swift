@@ -52,6 +52,9 @@ struct Floor: Sendable {
         Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "YAML", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "Machine"], packages: http.union(["Logging"])),
+        Floor(
+            target: "NATSClient", level: 2, ours: ["Basics", "Machine"],
+            packages: ["NIOCore", "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Logging"]),
         Floor(target: "HTTPCalls", level: 2, ours: [], packages: ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOSSL"]),
 
         Floor(

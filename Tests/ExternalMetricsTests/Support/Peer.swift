@@ -4,6 +4,7 @@ import NIOHTTP2
 import NIOPosix
 import NIOSSL
 import NIOTLS
+import TestSupport
 
 // A client as the aggregator is one: TLS, with or without a certificate of its own, HTTP/1.1 or HTTP/2.
 

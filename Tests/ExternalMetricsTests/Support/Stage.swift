@@ -2,6 +2,7 @@ import Foundation
 import HTTPTransport
 import HTTPTypes
 import Logging
+import TestSupport
 import Testing
 
 @testable import ExternalMetrics

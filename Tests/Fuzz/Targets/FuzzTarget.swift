@@ -24,13 +24,14 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case fold
     case checkpoint
     case log
+    case nats
 
     /// Longest input that is worth trying: what is longer is refused by its size.
     package var bytesMost: Int {
         switch self {
         case .formula, .cron, .selector: 1_024
         case .quantity, .time: 64
-        case .events, .der, .http1, .log: 4_096
+        case .events, .der, .http1, .log, .nats: 4_096
         case .policy, .policyJSON, .convert: 8_192
         case .fold, .checkpoint: 16_384
         }
@@ -57,6 +58,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .fold: try FoldFuzz.fold(input)
         case .checkpoint: try FoldFuzz.checkpoint(input)
         case .log: try LogFileFuzz.run(input)
+        case .nats: try NATSFuzz.run(input)
         }
     }
 }

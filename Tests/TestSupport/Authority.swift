@@ -1,24 +1,23 @@
-import Foundation
-import TestSupport
+package import Foundation
 
 // Certificates for one run, made by openssl: good for nothing beyond it.
 
-struct Identity: Sendable {
-    var certificate: String
-    var key: String
+package struct Identity: Sendable {
+    package var certificate: String
+    package var key: String
 }
 
 /// A certificate authority in a folder of its own.
-struct Authority: Sendable {
-    let folder: URL
-    let name: String
+package struct Authority: Sendable {
+    package let folder: URL
+    package let name: String
     private let openssl: String
 
-    var certificate: String { folder.appendingPathComponent("\(name).pem").path }
+    package var certificate: String { folder.appendingPathComponent("\(name).pem").path }
     private var key: String { folder.appendingPathComponent("\(name).key").path }
 
     /// nil, said loudly, where openssl is missing.
-    static func make(_ name: String, in folder: URL) async throws -> Authority? {
+    package static func make(_ name: String, in folder: URL) async throws -> Authority? {
         guard let openssl = Tool.find("openssl") else {
             Tool.skip("openssl is not installed: nothing over TLS was tried")
             return nil
@@ -32,7 +31,8 @@ struct Authority: Sendable {
     }
 
     /// A certificate under this authority. `subject` as in `/O=a/CN=b`.
-    func issue(_ file: String, subject: String, alternativeNames: String? = nil, usage: String = "clientAuth", days: Int = 2) async throws
+    package func issue(_ file: String, subject: String, alternativeNames: String? = nil, usage: String = "clientAuth", days: Int = 2)
+        async throws
         -> Identity
     {
         let identity = Identity(
