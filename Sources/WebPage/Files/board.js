@@ -6,7 +6,7 @@
 import * as address from "./address.js";
 import { all, decision, get, Refusal } from "./api.js";
 import { sparkline } from "./chart.js";
-import { heard, now } from "./clock.js";
+import { heard, now, resolve } from "./clock.js";
 import { order, sentence } from "./concerns.js";
 import { fill, h, link } from "./dom.js";
 import { blockedWords, clock, count, many, span, stamp } from "./format.js";
@@ -130,7 +130,7 @@ export function open(host) {
     try {
       slots = await policies.slots();
       const moment = address.at();
-      const to = moment ? (await import("./clock.js").then((module) => module.resolve(moment))).time : now();
+      const to = moment ? (await resolve(moment)).time : now();
       // Those in sight, by neighbours in the alphabet: at most a hundred a question.
       const names = list.seen().filter((item) => item.pool).map((item) => item.pool.full).sort();
       if (pools.size <= 100) return takeSparks(await loadMany(undefined, 100, to - 3600000, to, signal));
