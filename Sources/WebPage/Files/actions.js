@@ -70,7 +70,7 @@ export async function resume(pool) {
   const full = `${pool.namespace}/${pool.name}`;
   const decided = await dialog(`Resume ${full}`, (close) =>
     form("Resume", [
-      note("The policy decides the count again, from this moment."), command(`greenroom resume ${full}`),
+      note("The policy decides the count again, from this moment."), command(`greenroom resume ${full}`, null),
     ], async () => close(await put(`${poolPath(pool.namespace, pool.name)}/pause`, "{}", "application/json"))));
   if (decided) say(`Resumed. ${outcome(decided)}`);
   return decided;
@@ -80,7 +80,7 @@ export async function remove(pool) {
   const full = `${pool.namespace}/${pool.name}`;
   const isDone = await dialog(`Delete ${full}`, (close) =>
     form("Delete the pool", [
-      note("A pool without a policy and without workers is forgotten. The log keeps what happened to it."), command(`greenroom delete pool ${full}`),
+      note("A pool without a policy and without workers is forgotten. The log keeps what happened to it."), command(`greenroom delete pool ${full}`, null),
     ], async () => {
       await send(poolPath(pool.namespace, pool.name), { method: "DELETE" });
       close(true);

@@ -168,7 +168,7 @@ export function openOne(host, here) {
       h("div", { class: "title-line" },
         h("div", null, h("h1", null, h("span", { class: "soft" }, `${namespace}/`), name),
           actor ? h("p", { class: "soft" }, "actor of ", link(address.poolHref(namespace, actor.pool), null, actor.pool), actor.template ? ` · template ${actor.template}` : "", actor.tenant ? ` · tenant ${actor.tenant}` : "") : null),
-        command(`greenroom history actor ${namespace}/${name}`)),
+        command(`greenroom history actor ${namespace}/${name}`, "--until")),
       actor ? h("dl", { class: "facts" },
         fact("status", h("b", { class: `status ${statusWord(actor.status)}` }, statusWord(actor.status))),
         fact("worker", actor.worker ?? "–"), fact("node", actor.node ?? "–"),
@@ -202,6 +202,8 @@ export function openOne(host, here) {
     if (kind === "actor.suspended") return `left ${data.worker ?? "its worker"}${data.snapshot ? `, snapshot ${data.snapshot}` : ""}${data.bytes ? `, ${bytes(data.bytes)}` : ""}`;
     return [data.worker ? `on ${data.worker}` : "", data.reason ?? "", data.by ? `by ${data.by}` : ""].filter(Boolean).join(", ");
   }
+
+  const isRest = (part) => part.state === "suspended" || part.state === "crashed";
 
   /** Stretches of one state on one lane: `{from, to, state, lane, event}`. */
   function stretches() {
@@ -245,7 +247,9 @@ export function openOne(host, here) {
         ["", ...lanes].map((lane) => svg("text", { class: "lane", x: 0, y: laneTop(lane) + rowHeight - 6 }, lane === "" ? "no worker" : lane.length > left / 7 ? `${lane.slice(0, 3)}…${lane.slice(-Math.floor(left / 7 - 5))}` : lane)),
         parts.filter((part) => part.lane === "" || lanes.includes(part.lane)).map((part) =>
           svg("a", { href: address.hereHref({ at: part.event.seq, placement: part.event.kind === "actor.placed" ? part.event.seq : null }), "aria-label": title(part) },
-            svg("rect", { class: `stretch ${part.state}`, x: x(part.from), y: laneTop(part.lane) + (part.state === "suspended" ? rowHeight / 2 - 1 : 2), width: Math.max(1.5, x(part.to) - x(part.from)), height: part.state === "suspended" ? 2 : rowHeight - 4 }, svg("title", null, title(part))))),
+            // What only rests is a line; a crash is a stroke at its beginning.
+            svg("rect", { class: `stretch ${part.state}`, x: x(part.from), y: laneTop(part.lane) + (isRest(part) ? rowHeight / 2 - 1 : 2), width: Math.max(1.5, x(part.to) - x(part.from)), height: isRest(part) ? 2 : rowHeight - 4 }, svg("title", null, title(part))),
+            part.state === "crashed" ? svg("rect", { class: "stretch crashed", x: x(part.from), y: laneTop(part.lane) + 2, width: 4, height: rowHeight - 4 }) : null)),
         moment ? svg("path", { class: "cursor moment", d: `M${x(moment.time).toFixed(1)} 0V${height - 16}` }) : null),
       h("p", { class: "legend" }, ["waiting", "resuming", "running", "idle", "paused", "suspended", "crashed"].map((state) => h("span", null, h("i", { class: `key stretch ${state}` }), state))));
   }
@@ -260,7 +264,7 @@ export function openOne(host, here) {
             h("thead", null, h("tr", null, ["Tier", "Nodes", "Eligible", "Free", "Restore", "Size", "Best", "Why"].map((text) => h("th", { scope: "col" }, text)))),
             h("tbody", null, view.tiers.map((tier) => h("tr", { class: tier.tier === event?.data.tier ? "on" : null }, h("th", { scope: "row" }, tier.tier), h("td", null, tier.nodes || "any"), h("td", null, count(tier.eligible)),
               h("td", null, count(tier.available)), h("td", null, tier.restoreSeconds === undefined ? "–" : span(tier.restoreSeconds)), h("td", null, tier.bytes ? bytes(tier.bytes) : "–"), h("td", null, tier.worker ? `${tier.worker} on ${tier.node}` : "–"), h("td", { class: "left" }, tier.why)))))),
-          command(`greenroom explain actor ${namespace}/${name} --at ${view.seq}`)]
+          command(`greenroom explain actor ${namespace}/${name} --at ${view.seq}`, null)]
         : h("p", { class: "loading" }, "Reading the tiers …"));
   }
 

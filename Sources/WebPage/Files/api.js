@@ -132,6 +132,24 @@ export async function all(path, { query = {}, state = false, most = 10000, signa
   return { items, next: after ?? null, position };
 }
 
+// What the service can do is in its own description: nothing is asked for only to see it refused.
+let description = null;
+
+/** Whether there is a route, and it knows a query parameter. */
+export async function has(path, parameter) {
+  description ??= get("/openapi.json");
+  try {
+    const { paths, components } = await description;
+    const operation = paths[path]?.get;
+    if (!operation || parameter === undefined) return operation !== undefined;
+    const resolved = (operation.parameters ?? []).map((item) => (item.$ref ? components.parameters[item.$ref.split("/").pop()] : item));
+    return resolved.some((item) => item.in === "query" && item.name === parameter);
+  } catch (error) {
+    description = null;
+    throw error;
+  }
+}
+
 export function withQuery(path, query) {
   const params = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
   return params.length === 0 ? path : `${path}?${new URLSearchParams(params)}`;

@@ -4,7 +4,7 @@
 // pool, and every number in it is the API's.
 
 import * as address from "./address.js";
-import { all, decision, get, Refusal } from "./api.js";
+import { all, decision, get, has } from "./api.js";
 import { sparkline } from "./chart.js";
 import { heard, now, resolve } from "./clock.js";
 import { order, sentence } from "./concerns.js";
@@ -24,6 +24,8 @@ export function open(host) {
   let pools = new Map();
   let sparks = new Map();
   const why = new Map();
+  const shownWhy = new Map();
+  const asked = new Set();
   let slots = new Map();
   let newest = [];
   let close = null;
@@ -104,17 +106,20 @@ export function open(host) {
   }
 
   async function loadNewest() {
+    const signal = control.signal;
     try {
-      const moment = address.at() ?? undefined;
-      const { items } = await get("/v1/decisions", { query: { order: "desc", to: moment, limit: NEWEST, changes: true }, signal: control.signal });
-      newest = items;
-    } catch (error) {
-      if (control.signal.aborted || !(error instanceof Refusal) || error.status !== 400) return;
-      // A service that lists them only oldest first: those since the oldest decision in force.
-      const least = Math.min(...[...pools.values()].map((pool) => pool.decisionSeq ?? Infinity));
-      if (!Number.isFinite(least)) return setTimeout(() => !control.signal.aborted && loadNewest(), 1500);
-      const { items } = await get("/v1/decisions", { query: { after: least - 1, limit: 1000 }, signal: control.signal });
-      newest = items.filter((item) => item.from !== item.to).reverse().slice(0, NEWEST);
+      if (await has("/v1/decisions", "order")) {
+        const moment = address.at() ?? undefined;
+        newest = (await get("/v1/decisions", { query: { order: "desc", to: moment, limit: NEWEST, changes: true }, signal })).items.filter((item) => !item.shadow);
+      } else {
+        // A service that lists them only oldest first: those since the oldest decision in force.
+        const least = Math.min(...[...pools.values()].map((pool) => pool.decisionSeq ?? Infinity));
+        if (!Number.isFinite(least)) return setTimeout(() => !signal.aborted && loadNewest(), 1500);
+        const { items } = await get("/v1/decisions", { query: { after: Math.max(0, least - 200), limit: 1000 }, signal });
+        newest = items.filter((item) => item.from !== item.to && !item.shadow).reverse().slice(0, NEWEST);
+      }
+    } catch {
+      // The rows say what is wrong.
     }
     later();
   }
@@ -171,9 +176,10 @@ export function open(host) {
       ...rest.map((pool) => ({ key: pool.full, pool })),
     ].filter(Boolean);
     const sum = (value) => sorted.reduce((total, pool) => total + value(pool), 0);
+    const waits = sum((pool) => pool.demand.waiting);
     top.show(
       h("dl", { class: "facts" },
-        number("pools", sorted.length), number("actors wait", sum((pool) => pool.demand.waiting), "wait"),
+        number("pools", sorted.length), number("actors wait", waits, waits > 0 ? "wait" : ""),
         number("actors run", sum((pool) => pool.demand.resident)),
         number("workers ready", sum((pool) => pool.ready)), number("busy", sum((pool) => pool.busy)), number("starting", sum((pool) => pool.starting)),
         number("need a person", needy.length, needy.length > 0 ? "bad" : "")),
@@ -221,26 +227,26 @@ export function open(host) {
 
   /** The sentence of a pool's decision, which is fetched when its row is seen. */
   function reasonOf(pool) {
-    if (pool.concerns.length > 0 && pool.concerns[0].level === "bad") return pool.concerns[0].text;
+    const first = pool.concerns[0];
+    if (first && (first.level === "bad" || first.word === "paused")) return first.text;
     if (!pool.decisionSeq) return pool.target ? "nothing was decided yet" : "nobody decides its size";
     const kept = why.get(pool.decisionSeq);
     if (kept !== undefined) return kept;
-    why.set(pool.decisionSeq, "");
+    if (asked.has(pool.decisionSeq)) return lastWhy(pool);
+    asked.add(pool.decisionSeq);
     decision(pool.decisionSeq).then(
       (found) => {
-        why.set(pool.decisionSeq, `${found.to}: ${sentence(found)}`);
+        why.set(pool.decisionSeq, sentence(found));
+        shownWhy.set(pool.full, sentence(found));
         if (why.size > 5000) why.clear();
         later();
       },
-      () => why.delete(pool.decisionSeq));
+      () => {}).finally(() => asked.delete(pool.decisionSeq));
     // Until then the sentence of the decision before stays.
     return lastWhy(pool);
   }
 
-  const shownWhy = new Map();
-  function lastWhy(pool) {
-    return shownWhy.get(pool.full) ?? " ";
-  }
+  const lastWhy = (pool) => shownWhy.get(pool.full) ?? " ";
 
   function waiting(pool) {
     if (pool.demand.waiting === 0) return h("span", { class: "soft" }, pool.demand.resident > 0 ? `${many(pool.demand.resident, "actor")} run` : "–");

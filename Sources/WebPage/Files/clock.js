@@ -2,7 +2,7 @@
 //
 // The service's clock counts, not the browser's: ages and `5m` are by it. A moment of the past is looked up once.
 
-import { get, lines, Refusal } from "./api.js";
+import { get, has, lines, Refusal } from "./api.js";
 import { stamp } from "./format.js";
 import { isPosition } from "./moment.js";
 
@@ -32,27 +32,29 @@ export function resolve(at) {
   return kept.get(at);
 }
 
+/** RFC 3339 of a moment that was looked up already; undefined of another. */
+export const knownTime = (at) => (isPosition(at) ? times.get(at) : at);
+const times = new Map();
+
 async function look(at) {
-  try {
+  if (await has("/v1/moments")) {
     const found = await get("/v1/moments", { query: { at } });
     heard(found);
+    times.set(at, found.at);
     return { seq: found.seq, time: isPosition(at) ? stamp(found.at) : stamp(at) };
-  } catch (error) {
-    if (!(error instanceof Refusal && error.isMissing)) throw error;
   }
   if (!isPosition(at)) return { seq: null, time: stamp(at) };
   const [event] = await lines("/v1/events", { query: { after: Number(at) - 1, limit: 1 } });
   if (!event) throw new Refusal(404, { detail: `the log doesn't reach position ${at} yet` });
+  times.set(at, event.at);
   return { seq: Number(at), time: stamp(event.at) };
 }
 
 /** Asks where the log ends. */
 export async function askHead() {
-  try {
-    heard(await get("/v1/moments"));
-  } catch (error) {
-    if (!(error instanceof Refusal && error.isMissing)) throw error;
-    // Without the route: the newest of a pool's decisions is near the end, and reading on from there finds it.
+  if (await has("/v1/moments")) heard(await get("/v1/moments"));
+  else {
+    // Without the route the log is read on from what is known of it.
     let after = head ?? 0;
     for (let pages = 0; pages < 500; pages += 1) {
       const page = await lines("/v1/events", { query: { after, limit: 10000 } });

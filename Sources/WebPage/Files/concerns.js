@@ -12,8 +12,10 @@ export function concerns(pool) {
   if (pool.workersFailing) {
     (pool.workersFailing.isPersistent ? bad : warn)("workers failing", pool.workersFailing.text);
   }
-  if (pool.reason) bad("target refuses", pool.reason);
-  if (!pool.target && waiting > 0) bad("no policy", `${many(waiting, "actor")} wait and nobody decides this pool's size`);
+  const [, code, text] = /^(?:([A-Z][A-Za-z]+): )?(.*)$/s.exec(pool.reason ?? "");
+  if (text && code !== "WorkersFailing" && code !== "NoPolicy") bad("target refuses", text);
+  if (code === "NoPolicy") bad("no policy", text);
+  else if (!pool.target && waiting > 0) bad("no policy", `${many(waiting, "actor")} wait and nobody decides this pool's size`);
   if (pool.pause) warn("paused", pauseText(pool.pause));
   else if (pool.paused) warn("paused", "paused by its policy");
   if (pool.fallback) warn("fallback", "a trigger fails: the count is the fallback's");

@@ -145,7 +145,7 @@ export function open(host) {
         isShadow || isSame ? null : button("Make it a shadow", () => makeShadow(name), { title: "Give it a name of its own: it decides beside the policy in force and changes nothing" })),
       h("h3", null, "What it would have done"),
       note("Save the text as ", h("code", null, "policy.yaml"), ". The log is replayed with it, and the report shows both side by side:"),
-      command(`greenroom replay --db greenroom.db --pool ${namespace}/${name} --policy policy.yaml${address.param("from") ? ` --from ${address.param("from")} --to ${address.param("to")}` : ""} --report what-if.html`),
+      command(`greenroom replay --db greenroom.db --pool ${namespace}/${name} --policy policy.yaml${address.param("from") ? ` --from ${address.param("from")} --to ${address.param("to")}` : ""} --report what-if.html`, null),
       h("p", null, link(address.poolHref(namespace, name, { at: null }), null, "The pool"), " shows what its shadows decide."));
   }
 

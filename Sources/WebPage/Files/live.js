@@ -4,7 +4,7 @@
 // into an address. A stream that breaks is opened again where it broke, after a moment that grows to ten seconds. A service
 // without the stream is asked again every few seconds instead, and the page says so.
 
-import { Refusal, Silence, send, withQuery } from "./api.js";
+import { has, Refusal, Silence, send, withQuery } from "./api.js";
 
 const FIRST_MS = 400;
 const LONGEST_MS = 10000;
@@ -23,6 +23,7 @@ export function follow({ topics, pool, after }, on) {
     let delay = FIRST_MS;
     while (!control.signal.aborted) {
       try {
+        if (!(await has("/v1/watch"))) return poll();
         const path = withQuery("/v1/watch", { topics: topics.join(","), pool, after: last });
         const response = await send(path, { accept: "text/event-stream", signal: control.signal });
         on.state?.("live");
@@ -34,7 +35,6 @@ export function follow({ topics, pool, after }, on) {
         on.state?.("broken");
       } catch (error) {
         if (control.signal.aborted) return;
-        if (error instanceof Refusal && (error.isMissing || error.status === 405)) return poll();
         if (error instanceof Refusal && error.status !== 429 && error.status < 500) return on.state?.("refused", error);
         on.state?.(error instanceof Silence ? "away" : "broken", error);
       }

@@ -4,7 +4,7 @@
 // A line opens to its JSON; its position leads to that moment.
 
 import * as address from "./address.js";
-import { lines, Refusal } from "./api.js";
+import { has, lines } from "./api.js";
 import * as clocks from "./clock.js";
 import { fill, h, link } from "./dom.js";
 import { count, span, stamp, when } from "./format.js";
@@ -31,7 +31,6 @@ export function open(host) {
   let problem = null;
   let close = null;
   let opened = new Set();
-  let canDescend = true;
   let held = 0;
   const list = makeList({ label: "Events", key: (event) => event.seq, height: (event) => (opened.has(event.seq) ? 30 + 17 * heightOf(event) + 20 : 30), row, end: more });
   fill(host, body.element);
@@ -78,7 +77,7 @@ export function open(host) {
     const signal = control.signal;
     try {
       const moment = address.at() ? await clocks.resolve(address.at()) : null;
-      const page = canDescend ? await newest(moment, signal) : await backwards(moment, signal);
+      const page = (await has("/v1/events", "order")) ? await newest(moment, signal) : await backwards(moment, signal);
       if (signal.aborted) return;
       items = items.concat(page);
       isLoaded = true;
@@ -93,17 +92,11 @@ export function open(host) {
   }
 
   async function newest(moment, signal) {
-    try {
-      const query = { ...filters(), order: "desc", limit: PAGE, before: oldest ?? undefined, to: oldest === null && moment ? address.at() : undefined };
-      const page = await lines("/v1/events", { query, signal });
-      if (page.length < PAGE) isWhole = true;
-      if (page.length > 0) oldest = page.at(-1).seq;
-      return page;
-    } catch (error) {
-      if (!(error instanceof Refusal && error.status === 400 && error.problem.field === "order")) throw error;
-      canDescend = false;
-      return backwards(moment, signal);
-    }
+    const query = { ...filters(), order: "desc", limit: PAGE, before: oldest ?? undefined, to: oldest === null && moment ? address.at() : undefined };
+    const page = await lines("/v1/events", { query, signal });
+    if (page.length < PAGE) isWhole = true;
+    if (page.length > 0) oldest = page.at(-1).seq;
+    return page;
   }
 
   /** A service that reads only forwards: stretches before the oldest that is known, longer each time. */
@@ -128,7 +121,7 @@ export function open(host) {
     const change = (name) => (event) => address.set({ [name]: event.target.value.trim() || null });
     body.show(
       h("div", { class: "title-line" }, h("h1", null, "Log", clocks.headPosition() ? h("small", null, ` ends at #${count(clocks.headPosition())}`) : null),
-        h("div", { class: "row" }, command(`greenroom events${address.param("pool") ? ` --pool ${address.param("pool")}` : ""}${address.param("kind") ? ` --kind ${address.param("kind")}` : ""}`), command("greenroom log verify"))),
+        h("div", { class: "row" }, command(`greenroom events${address.param("pool") ? ` --pool ${address.param("pool")}` : ""}${address.param("kind") ? ` --kind ${address.param("kind")}` : ""}`, "--until"), command("greenroom log verify --db greenroom.db", null))),
       h("form", { class: "filters", on: { submit: (event) => event.preventDefault() } },
         h("label", null, "Kind ", h("select", { value: address.param("kind") ?? "", on: { change: change("kind") } }, h("option", { value: "" }, "all"),
           Object.entries(KINDS).map(([group, names]) => h("optgroup", { label: group }, names.map((name) => h("option", { value: `${group}.${name}`, selected: address.param("kind") === `${group}.${name}` }, `${group}.${name}`)))))),

@@ -1,7 +1,7 @@
 // Which machines host workers, how full are they, and what do they keep?
 
 import * as address from "./address.js";
-import { all, Refusal } from "./api.js";
+import { all, has } from "./api.js";
 import { fill, h, link } from "./dom.js";
 import { ago, bytes, count, many } from "./format.js";
 import { command, empty, meter, note, region, trouble } from "./parts.js";
@@ -32,14 +32,8 @@ export function open(host) {
   }
 
   async function read(signal) {
-    if (!isCounted) {
-      try {
-        return (await all("/v1/nodes", { state: true, signal })).items;
-      } catch (error) {
-        if (!(error instanceof Refusal && error.isMissing)) throw error;
-        isCounted = true;
-      }
-    }
+    isCounted = !(await has("/v1/nodes"));
+    if (!isCounted) return (await all("/v1/nodes", { state: true, signal })).items;
     // A service that lists no nodes lists workers, each with its node.
     const nodes = new Map();
     for (const worker of (await all("/v1/workers", { state: true, signal })).items) {
@@ -64,7 +58,7 @@ export function open(host) {
       isCounted ? note("Counted from workers: this service doesn't list nodes, so caches aren't shown.") : null,
       nodes.length === 0 ? empty("No worker is on any node at this moment.")
         : h("div", { class: "scroll" }, h("table", { class: "nodes" },
-          h("thead", null, h("tr", null, ["Node", "Zone", "Slots", "", "Workers", "Free", "Starting", "Draining", isCounted ? null : "Snapshots", isCounted ? null : "Kept", "Pools", isCounted ? null : "Last seen"].filter((text) => text !== null).map((text) => h("th", { scope: "col" }, text)))),
+          h("thead", null, h("tr", null, ["Node", "Zone", "Slots", "", "Workers", "Free", "Starting", "Draining", isCounted ? null : "Snapshots", isCounted ? null : "Kept", "Pools", isCounted ? null : "Last seen"].filter((text) => text !== null).map((text) => h("th", { scope: "col", class: text === "Pools" ? "left" : null }, text)))),
           h("tbody", null, nodes.map((node) => h("tr", { key: node.node },
             h("th", { scope: "row" }, node.node || "–"), cell(node.zone ?? "–"), cell(`${count(node.used)} of ${count(node.slots)}`), cell(meter(node.used, node.slots)),
             cell(count(node.workers)), cell(count(node.free)), cell(count(node.starting)), h("td", { class: node.draining > 0 ? "warn-text" : null }, count(node.draining)),

@@ -2,13 +2,14 @@
 
 import * as address from "./address.js";
 import { Refusal, Silence } from "./api.js";
+import { knownTime } from "./clock.js";
 import { button, fill, h, svg } from "./dom.js";
 import { count } from "./format.js";
 
-/** A button that copies the equal command of the command line. */
-export function command(text) {
-  const moment = address.at();
-  const whole = moment && !/--(at|after|from) /.test(text) ? `${text} --at ${moment}` : text;
+/** A button that copies the equal command of the command line; `flag` gives it the moment that is shown. */
+export function command(text, flag = "--at") {
+  const moment = address.at() && (flag === "--until" ? knownTime(address.at()) : address.at());
+  const whole = moment && flag ? `${text} ${flag} ${moment}` : text;
   return h(
     "button",
     {

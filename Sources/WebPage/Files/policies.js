@@ -3,7 +3,7 @@
 // A policy of the log is canonical JSON. It is shown as the YAML a person would write: what is null is left out, short
 // things stand on one line. Every line knows which fields it holds, so a step of a decision leads to its line.
 
-import { all, get, Refusal } from "./api.js";
+import { get, has, Refusal } from "./api.js";
 import { heard } from "./clock.js";
 
 let kept = null;
@@ -25,19 +25,19 @@ export const policies = {
   },
   /** All of now: `PolicyView`s. */
   async list() {
-    return (await all("/v1/policies")).items;
+    return (await get("/v1/policies")).items;
   },
   /** A pool's policy at the moment that is shown; null where it has none. */
   async one(namespace, name, at) {
     const path = `/v1/policies/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
     try {
-      const found = await get(path, { query: { at } });
+      // A service may know only the policy of now.
+      const knowsPast = await has("/v1/policies/{namespace}/{name}", "at");
+      const found = await get(path, { query: { at: knowsPast ? at : undefined } });
       heard({ seq: found.position });
-      return found;
+      return knowsPast ? found : { ...found, isOfNow: true };
     } catch (error) {
       if (error instanceof Refusal && error.status === 404) return null;
-      // A service that knows only the policy of now.
-      if (error instanceof Refusal && error.status === 400 && error.problem.field === "at") return { ...(await get(path)), isOfNow: true };
       throw error;
     }
   },
@@ -82,10 +82,10 @@ function writeField(head, child, indent, path, found) {
     const itemPath = `${path}[${index}]`;
     const line = inline(item);
     if (!isObject(item) || (isFlat(item, 3) && indent + line.length + 4 < WIDTH + 60)) {
-      found.push({ indent: indent + 2, text: `- ${line}`, paths: [itemPath, ...inner(item, itemPath)] });
+      found.push({ indent, text: `- ${line}`, paths: [itemPath, ...inner(item, itemPath)] });
     } else {
       const before = found.length;
-      write(item, indent + 4, itemPath, found);
+      write(item, indent + 2, itemPath, found);
       if (found[before]) {
         found[before].indent -= 2;
         found[before].text = `- ${found[before].text}`;

@@ -6,7 +6,7 @@
 
 import * as actions from "./actions.js";
 import * as address from "./address.js";
-import { all, decision as decisionAt, get, lines, poolPath, Refusal } from "./api.js";
+import { all, decision as decisionAt, get, has, lines, poolPath } from "./api.js";
 import { BANDS, makeChart, makeMinimap } from "./chart.js";
 import * as clocks from "./clock.js";
 import { concerns } from "./concerns.js";
@@ -42,6 +42,7 @@ export function open(host, here) {
   let playing = null;
   let moment = null;
   let tabRound = 0;
+  let shownLine = null;
 
   const head = region({ class: "pool-head" });
   const side = region({ class: "why", role: "region", "aria-label": "Why this many workers" });
@@ -50,7 +51,7 @@ export function open(host, here) {
   const foot = region({ class: "tab-body", role: "tabpanel" });
   const chart = makeChart({ travel: travelTo, choose, step: (isLater, changesOnly) => step(isLater, changesOnly) });
   const minimap = makeMinimap({ choose });
-  const main = h("div", { class: "pool-main" }, tools.element, chart.element, minimap.element, legend());
+  const main = h("div", { class: "pool-main" }, tools.element, chart.element, minimap.element, legend(), below.element);
   const screen = region({ class: "pool" });
   fill(host, screen.element);
 
@@ -58,7 +59,7 @@ export function open(host, here) {
     if (problem && !pool) {
       return screen.show(h("h1", null, full), trouble(problem, restart), problem.status === 404 && address.at() ? note("It may not have been there yet. ", link(address.hereHref({ at: null }), null, "Go to live")) : null);
     }
-    screen.show(head.element, h("div", { class: "pool-top" }, main, side.element), below.element, foot.element);
+    screen.show(head.element, h("div", { class: "pool-top" }, main, side.element), foot.element);
   }
 
   function restart() {
@@ -194,7 +195,7 @@ export function open(host, here) {
     try {
       const end = clocks.now();
       const [from, to] = stretch();
-      const begun = pool ? end - pool.ageSeconds * 1000 : from;
+      const begun = pool ? (moment?.time ?? end) - pool.ageSeconds * 1000 : from;
       const start = Math.min(from, Math.max(begun, end - 7 * 86400000, end - Math.max((to - from) * 24, 3600000)));
       overview = await load(namespace, name, start, Math.max(end, to), { points: 300, columns: ["demand", "ready"], signal });
       drawChart();
@@ -270,6 +271,7 @@ export function open(host, here) {
     const condition = text.replace(/\s+/g, "").replace(/^firstwaited|^waited/, "oldestWait");
     let before = moment?.seq ?? undefined;
     try {
+      if (!(await has("/v1/pools/{namespace}/{name}/when"))) return say("This service can't look for moments.", { level: "bad" });
       for (let pages = 0; pages < 50; pages += 1) {
         const answer = await get(`${poolPath(namespace, name)}/when`, { query: { condition, before } });
         if (answer.found) return address.travel(String(answer.found.seq));
@@ -278,7 +280,7 @@ export function open(host, here) {
       }
       say(`There was no such moment: ${text}.`);
     } catch (error) {
-      say(error instanceof Refusal && error.isMissing ? "This service can't look for moments yet." : error.message, { level: "bad" });
+      say(error.message, { level: "bad" });
     }
   }
 
@@ -354,6 +356,9 @@ export function open(host, here) {
       if (signal.aborted || round !== tabRound || content === null) return;
       foot.show(bar(), content ?? note("There is no such tab."));
       listOf[chosen]?.();
+      const line = foot.element.querySelector(".line.on");
+      if (line && line !== shownLine) line.scrollIntoView({ block: "center" });
+      shownLine = line;
     } catch (error) {
       if (!signal.aborted && round === tabRound) foot.show(bar(), trouble(error, drawTab));
     }
@@ -384,7 +389,7 @@ export function open(host, here) {
       const found = await decisions(namespace, name, { before: moment?.seq ? moment.seq + 1 : undefined, limit: 500, signal });
       rows = found.items;
       if (tab() !== "decisions") return null;
-      return [h("div", { class: "tab-tools" }, found.next ? note("The newest 500.") : null, command(`greenroom get decisions --pool ${full}`)),
+      return [h("div", { class: "tab-tools" }, found.next ? note("The newest 500.") : null, command(`greenroom get decisions --pool ${full}`, "--until")),
         rows.length === 0 ? empty("Nothing was decided yet.") : table(decisionList, ["Position", "Time", "Count", "Why"], "decisions")];
     },
     async policy(signal) {
@@ -401,7 +406,7 @@ export function open(host, here) {
       const other = versions.find((event) => event.data.digest?.startsWith(compared ?? "-"));
       return [
         h("div", { class: "tab-tools" }, h("span", { class: "soft" }, "digest ", h("code", null, found.digest.slice(0, 12)), ` · applied ${when(stamp(found.appliedAt), clocks.now())} · `, link(address.hereHref({ at: found.seq }), null, `#${found.seq}`)),
-          found.isOfNow && address.at() ? chip("warn", "the policy of now: this service doesn't tell an earlier one") : null, command(`greenroom get policies -n ${namespace} -o yaml`)),
+          found.isOfNow && address.at() ? chip("warn", "the policy of now: this service doesn't tell an earlier one") : null, command(`greenroom get policies -n ${namespace} -o yaml`, null)),
         h("div", { class: "policy-view" },
           h("pre", { class: "code", tabindex: "0" },
             (compared && other ? texts.difference(texts.text(other.data.policy), texts.text(value)).map((line) => ({ text: line.text, indent: 0, mark: line.mark })) : written)

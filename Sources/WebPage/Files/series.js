@@ -4,7 +4,7 @@
 // they become staircases that are drawn and read at any moment. A service that keeps no series has its decisions at least,
 // each with the counts it looked at: they are drawn instead, and the page says so.
 
-import { all, decision as decisionAt, get, poolPath, whole, Refusal } from "./api.js";
+import { all, get, has, poolPath, whole } from "./api.js";
 import { stamp } from "./format.js";
 import { rfc } from "./moment.js";
 
@@ -84,34 +84,19 @@ export class Series {
   }
 }
 
-let hasSeries = true;
-export const isServed = () => hasSeries;
-
 /** A pool's series between two moments (milliseconds). */
 export async function load(namespace, name, from, to, { points = 600, columns, signal } = {}) {
-  if (hasSeries) {
-    try {
-      return new Series(
-        await get(`${poolPath(namespace, name)}/series`, { query: { from: rfc(from), to: rfc(to), points, columns: columns?.join(",") }, signal }));
-    } catch (error) {
-      if (!(error instanceof Refusal && error.isMissing)) throw error;
-      hasSeries = false;
-    }
-  }
-  return fromDecisions(namespace, name, from, to, signal);
+  if (!(await has("/v1/pools/{namespace}/{name}/series"))) return fromDecisions(namespace, name, from, to, signal);
+  const query = { from: rfc(from), to: rfc(to), points: Math.round(points), columns: columns?.join(",") };
+  return new Series(await get(`${poolPath(namespace, name)}/series`, { query, signal }));
 }
 
-/** The last hour of many pools, by their full names; nothing from a service that keeps no series. */
+/** Series of many pools by name, after a name; nothing from a service that keeps no series. */
 export async function loadMany(after, limit, from, to, signal) {
-  if (!hasSeries) return [];
-  try {
-    const query = { from: rfc(from), to: rfc(to), points: 60, columns: "demand,desired,ready,max", after, limit };
-    const answer = await get("/v1/series", { query, signal });
-    return answer.items.map((item) => [item.pool, new Series(item)]);
-  } catch (error) {
-    if (error instanceof Refusal && error.isMissing) return [];
-    throw error;
-  }
+  if (!(await has("/v1/series"))) return [];
+  const query = { from: rfc(from), to: rfc(to), points: 60, columns: "demand,desired,ready,max", after, limit };
+  const answer = await get("/v1/series", { query, signal });
+  return answer.items.map((item) => [item.pool, new Series(item)]);
 }
 
 const MOST_DECISIONS = 20000;
@@ -133,19 +118,20 @@ async function fromDecisions(namespace, name, from, to, signal) {
   });
 }
 
-let hasDecisionPages = true;
-
 /** A pool's own decisions, newest first: `{items, next}`. `before` is a position. */
 export async function decisions(namespace, name, { before, from, to, changes, limit = 100, shadow, signal } = {}) {
-  if (hasDecisionPages) {
-    try {
-      const query = { before, from, to, changes: changes || undefined, limit, shadow };
+  if (await has("/v1/pools/{namespace}/{name}/decisions")) {
+    const query = { before, from, to, changes: changes || undefined, limit, shadow };
+    // A page may be short and have a next one: it is read on until there are enough, within a bound.
+    const items = [];
+    for (let pages = 0; pages < 50; pages += 1) {
       const page = await get(`${poolPath(namespace, name)}/decisions`, { query, signal });
-      return { items: page.items.map(whole), next: page.next };
-    } catch (error) {
-      if (!(error instanceof Refusal && error.isMissing)) throw error;
-      hasDecisionPages = false;
+      items.push(...page.items.map(whole));
+      query.before = page.next;
+      query.limit = limit - items.length;
+      if (page.next === null || query.limit <= 0) return { items, next: page.next };
     }
+    return { items, next: query.before };
   }
   const found = await all("/v1/decisions", { query: { pool: `${namespace}/${name}` }, most: MOST_DECISIONS, signal });
   const items = found.items
@@ -167,5 +153,3 @@ export async function neighbour(namespace, name, seq, { isLater, changes }) {
   }
   return null;
 }
-
-export { decisionAt };

@@ -35,7 +35,7 @@ export function whyPanel({ decision, previous, changes, pool, openPath, policyHr
   const limit = limiting(decision);
   return [
     h("header", { class: "why-head" },
-      h("h2", null, "Why ", h("b", { class: direction }, direction === "none" ? `stays at ${count(decision.to)}` : `${count(decision.from)} → ${count(decision.to)}`)),
+      h("h2", null, "Why ", direction === "none" ? "it " : "", h("b", { class: direction }, direction === "none" ? `stays at ${count(decision.to)}` : `${count(decision.from)} → ${count(decision.to)}`)),
       h("p", { class: "soft" }, link(address.hereHref({ at: decision.seq }), { title: "Go to this position" }, `#${decision.seq}`), ` ${when(at, now(), 3)}`, h("span", { class: "far" }, ago((now() - at) / 1000)))),
     waterfall(decision, openPath, policyHref),
     h("dl", { class: "verdict" },
