@@ -154,6 +154,9 @@ let package = Package(
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
+        // What a browser is given: the page's files, which are in the program.
+        .target(name: "WebPage", dependencies: ["Basics"], resources: [.embedInCode("Files")], swiftSettings: strict),
+
         // What serves HTTP: connections, exchanges, limits, certificates that are read again. Who answers is on floor 3.
         .target(name: "HTTPTransport", dependencies: ["Domain", "Machine", log] + nio, swiftSettings: strict),
 
@@ -181,7 +184,7 @@ let package = Package(
             name: "HTTPService",
             dependencies: [
                 "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "Policies",
-                "HTTPTransport", log, metrics, lifecycle,
+                "HTTPTransport", "WebPage", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
@@ -360,7 +363,7 @@ let package = Package(
             name: "HTTPServiceTests",
             dependencies: [
                 "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "HTTPService", "HTTPTransport",
-                "HTTPTestSupport", "ServiceClient", "Benchmarks", log, metrics, lifecycle,
+                "HTTPTestSupport", "ServiceClient", "Benchmarks", "WebPage", log, metrics, lifecycle,
             ] + nio, swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests",

@@ -49,8 +49,6 @@ extension OpenAPIDocument {
         "responses":{"200":{"description":"Text","content":{"text/plain":{"schema":{"type":"string"}},"application/openmetrics-text":{"schema":{"type":"string"}}}},
         "404":{"$ref":"#/components/responses/Problem"}}}},
         "/openapi.json":{"get":{"operationId":"openapi","security":[{}],"summary":"This document",
-        "responses":{"200":{"description":"OpenAPI 3.1","content":{"application/json":{"schema":{"type":"object"}}}}}}},
-        "/":{"get":{"operationId":"page","security":[{}],"summary":"A page for people",
-        "responses":{"200":{"description":"HTML","content":{"text/html":{"schema":{"type":"string"}}}}}}}
+        "responses":{"200":{"description":"OpenAPI 3.1","content":{"application/json":{"schema":{"type":"object"}}}}}}}
         """
 }

@@ -32,7 +32,7 @@ final class RoutedRequestHandler: RequestHandling {
 
     private func start(_ exchange: Exchange, _ body: ByteBuffer?) throws(Problem) {
         let target = RequestTarget(head.path ?? "/")
-        let query = try Query(target.query, known: route.parameters)
+        let query = route.leavesQuery ? Query() : try Query(target.query, known: route.parameters)
         let path = try route.pathParameters(of: target)
         let limit = try enterLimit(query, exchange)
         let bytes = body.map { Array($0.readableBytesView) } ?? []

@@ -1,34 +1,41 @@
 import HTTPTransport
+import HTTPTypes
+import WebPage
 
 // What does a person see who opens this server in a browser, and a program that asks what there is?
+//
+// The page needs no token: it has no data. What it asks for with its script needs the role that the route says.
 
 enum PageResponses {
     @Sendable static func openAPI(_ request: RoutedRequest) async throws -> Response {
         .json(OpenAPIDocument.bytes(version: request.parts.version))
     }
 
-    @Sendable static func root(_ request: RoutedRequest) async throws -> Response {
-        Response(contentType: "text/html; charset=utf-8", .bytes(Array(page(version: request.parts.version).utf8)))
+    /// Every screen is the same document: its script reads the address.
+    @Sendable static func screen(_ request: RoutedRequest) async throws -> Response {
+        response(PageFiles.start, to: request)
     }
 
-    private static func page(version: String) -> String {
-        let rows = RouteTable.all.map { route in
-            let path =
-                route.method == .get && !route.template.contains("{")
-                ? "<a href=\"\(route.template)\">\(route.template)</a>" : route.template
-            return
-                "<tr><td>\(route.method.rawValue)</td><td>\(path)</td><td>\(route.role?.rawValue ?? "")\(route.allowsWorkers ? ", worker" : "")</td></tr>"
+    @Sendable static func file(_ request: RoutedRequest) async throws -> Response {
+        guard let file = PageFiles.named(request.parameter("file")) else {
+            throw Problem(.notFound, "the page has no file \(String(request.parameter("file").prefix(64)))")
         }
-        return """
-            <!doctype html><html lang="en"><meta charset="utf-8"><title>Greenroom</title>
-            <style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:44rem}td{padding:.1rem 1.5rem .1rem 0}</style>
-            <h1>Greenroom</h1><p>Version \(escaped(version)). <a href="/openapi.json">/openapi.json</a> describes every route.</p>
-            <table>\(rows.joined(separator: "\n"))</table></html>
-
-            """
+        return response(file, to: request)
     }
 
-    private static func escaped(_ text: String) -> String {
-        text.map { $0 == "<" ? "&lt;" : $0 == ">" ? "&gt;" : $0 == "&" ? "&amp;" : String($0) }.joined()
+    /// The file, or 304 where the browser has it. It is asked for each time, so an upgrade is seen at once.
+    private static func response(_ file: PageFile, to request: RoutedRequest) -> Response {
+        let known = (request.head.headerFields[.ifNoneMatch] ?? "").split(separator: ",").contains { tag in
+            tag.drop { $0 == " " } == file.tag
+        }
+        var response =
+            known
+            ? Response(.notModified, contentType: file.contentType, .none) : Response(contentType: file.contentType, .bytes(file.bytes))
+        response.fields[.eTag] = file.tag
+        response.fields[.cacheControl] = "no-cache"
+        response.fields[.contentSecurityPolicy] = PageFiles.contentPolicy
+        response.fields[.xContentTypeOptions] = "nosniff"
+        if let name = HTTPField.Name("Referrer-Policy") { response.fields[name] = "no-referrer" }
+        return response
     }
 }

@@ -6,7 +6,7 @@ import HTTPTypes
 
 enum RouteTable {
     static let all: [Route] = {
-        var routes = events + placements + state + policies + operations
+        var routes = events + placements + state + policies + operations + page
         for index in routes.indices { routes[index].index = index }
         return routes
     }()
@@ -60,6 +60,13 @@ enum RouteTable {
         Route(.get, "/readyz", role: nil, limit: .health, .respond(HealthResponses.ready)),
         Route(.get, "/metrics", role: .read, .respond(HealthResponses.metrics)),
         Route(.get, "/openapi.json", role: nil, .respond(PageResponses.openAPI)),
-        Route(.get, "/", role: nil, .respond(PageResponses.root)),
     ]
+
+    /// The page for people. Each of its screens has an address, and begins with the same document.
+    private static let page =
+        ["/", "/pools/{namespace}/{name}", "/actors", "/actors/{namespace}/{id}", "/nodes", "/log", "/lab"].map { template in
+            var route = Route(.get, template, role: nil, .respond(PageResponses.screen))
+            route.leavesQuery = true
+            return route
+        } + [Route(.get, "/page/{file}", role: nil, .respond(PageResponses.file))]
 }

@@ -28,6 +28,8 @@ struct Route: Sendable {
     var allowsWorkers: Bool
     /// The query parameters it knows.
     var parameters: [String]
+    /// A screen of the page: its script reads the query, and the server doesn't.
+    var leavesQuery = false
     var limit: Limit
     var work: Work
     let segments: [Segment]
@@ -39,8 +41,9 @@ struct Route: Sendable {
 
     var isMetrics: Bool { template == "/metrics" }
     var isHealth: Bool { limit == .health }
-    /// Answered by an instance that stands by, too: it is about the instance, not about pools.
-    var isOperational: Bool { isMetrics || (role == nil && template != "/") }
+    /// Answered by an instance that stands by, too: it is about the instance, not about pools. The page opens there as well, and says
+    /// what its requests are told: who leads.
+    var isOperational: Bool { isMetrics || role == nil }
 
     init(
         _ method: HTTPRequest.Method, _ template: String, role: Role?, workers allowsWorkers: Bool = false, query parameters: [String] = [],

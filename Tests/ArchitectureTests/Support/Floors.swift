@@ -52,6 +52,7 @@ struct Floor: Sendable {
         Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "YAML", "Autoscaling"], packages: ["Yams"]),
         Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "Machine"], packages: http.union(["Logging"])),
+        Floor(target: "WebPage", level: 1, ours: ["Basics"]),
         Floor(
             target: "NATSClient", level: 2, ours: ["Basics", "Machine"],
             packages: ["NIOCore", "NIOPosix", "NIOTLS", "NIOSSL", "Crypto", "Logging"]),
@@ -61,7 +62,8 @@ struct Floor: Sendable {
             target: "Simulation", level: 3,
             ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Replay"]),
         Floor(
-            target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport"]), packages: http.union(operating).union(["Crypto"])),
+            target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport", "WebPage"]),
+            packages: http.union(operating).union(["Crypto"])),
         Floor(
             target: "ExternalMetrics", level: 3, ours: belowThree.union(["HTTPTransport"]),
             packages: http.union(operating).union(["Crypto"])),
