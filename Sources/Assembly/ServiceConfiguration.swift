@@ -106,7 +106,7 @@ package struct ServiceConfiguration: Sendable {
         if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
         if var section = try top.section("externalMetrics") { externalMetrics = try Self.readExternalMetrics(&section, base) }
         if var section = try top.section("gateway") { gateway = try Self.readGateway(&section, base) }
-        if let series = try top.flag("series") { keepsSeries = series }
+        if let series = try top.bool("series") { keepsSeries = series }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
         if var section = try top.section("objectStorage") {

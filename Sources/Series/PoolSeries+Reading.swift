@@ -42,7 +42,7 @@ extension PoolSeries: SeriesReading {
     // MARK: - Parts
 
     func opened() throws(ControlFault) -> SeriesFile {
-        guard book.withLock({ $0.isOpen }), let file else {
+        guard let file else {
             throw .unavailable("the series of pools is being opened, or can't be: the log of the service says which; ask again in a few seconds")
         }
         return file

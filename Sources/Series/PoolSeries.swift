@@ -27,7 +27,8 @@ package final class PoolSeries: Sendable {
 
     /// What readers see.
     struct Book: Sendable {
-        var isOpen = false
+        /// nil where it isn't open.
+        var file: SeriesFile?
         var position: Position = 0
         var at = LogTime.zero
         var tracks: [NameID: SeriesTrack] = [:]
@@ -40,7 +41,6 @@ package final class PoolSeries: Sendable {
     /// What only whoever folds touches.
     private struct Folding {
         var state = State()
-        var file: SeriesFile?
         var unsavedEvents: Int64 = 0
         var unsavedBytes = 0
         var savedAt = ContinuousClock.now
@@ -71,7 +71,7 @@ package final class PoolSeries: Sendable {
     }
 
     /// The file, where it is open.
-    var file: SeriesFile? { folding.withLock { $0.file } }
+    var file: SeriesFile? { book.withLock { $0.file } }
     var position: Position { book.withLock { $0.position } }
 
     // MARK: - Running
@@ -98,12 +98,9 @@ package final class PoolSeries: Sendable {
         let (file, saved) = try SeriesFile.open(beside: log)
         let state = try History.state(of: log, at: .position(saved.position))
         if saved.position == 0, log.head.seq > 0 { logger.notice("the series of pools is made from the log", metadata: ["file": "\(file.path)"]) }
-        folding.withLock { folding in
-            folding.state = state
-            folding.file = file
-        }
+        folding.withLock { $0.state = state }
         book.withLock { book in
-            book.isOpen = true
+            book.file = file
             book.position = saved.position
             book.at = state.at
             book.tracks = saved.tracks
@@ -177,7 +174,7 @@ package final class PoolSeries: Sendable {
     /// Saves all that isn't saved. Only whoever folds saves, so nothing changes meanwhile.
     package func save() throws {
         try folding.withLock { folding in
-            guard let file = folding.file, folding.unsavedEvents > 0 else { return }
+            guard let file, folding.unsavedEvents > 0 else { return }
             let changes = book.withLock { book in
                 var changes = SeriesFile.Changes(position: book.position, at: book.at)
                 for (pool, track) in book.tracks where track.isChanged {
@@ -202,10 +199,10 @@ package final class PoolSeries: Sendable {
 
     package func close() {
         do { try save() } catch { logger.warning("the series of pools was not saved: it is folded again at the next start", metadata: ["error": "\(error)"]) }
-        folding.withLock { folding in
-            folding.file?.close()
-            folding.file = nil
+        let file = book.withLock { book in
+            defer { book.file = nil }
+            return book.file
         }
-        book.withLock { $0.isOpen = false }
+        file?.close()
     }
 }

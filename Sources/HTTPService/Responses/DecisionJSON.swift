@@ -8,11 +8,11 @@ import Views
 // would change it. `reason` and `json` are the older members: the words as they were logged, and the decision as text.
 
 enum DecisionJSON {
-    /// - Parameter body: the event's, or a preview's.
-    static func write(pool: String, seq: Position?, at: String, body: [UInt8], to json: inout JSONWriter) {
+    /// One of the log.
+    static func write(pool: String, seq: Position, at: LogTime, body: [UInt8], to json: inout JSONWriter) {
         json.openObject()
         json.member("pool", pool)
-        if let seq { json.member("seq", seq) }
+        json.member("seq", seq)
         json.member("at", at)
         body.withUnsafeBufferPointer { buffer in
             let data = EventBody(buffer, ByteRange(start: 0, count: buffer.count))
@@ -23,14 +23,29 @@ enum DecisionJSON {
             }
             json.member("reason", DecisionReason.text(data))
         }
-        // What lies in a log that was tampered with may be anything.
-        if let value = try? JSONValue(parsing: body), let decision = Decision(json: value) { writeSteps(decision, value, to: &json) }
-        json.member("json", String(decoding: body, as: UTF8.self))
+        writeSteps(body, to: &json)
         json.closeObject()
     }
 
+    /// One that a policy led to, or would lead to.
     static func write(_ view: DecisionView, to json: inout JSONWriter) {
-        write(pool: view.pool, seq: view.seq, at: view.at, body: Array(view.json.utf8), to: &json)
+        json.openObject()
+        json.member("pool", view.pool)
+        if let seq = view.seq { json.member("seq", seq) }
+        json.member("at", view.at)
+        if let shadow = view.shadow { json.member("shadow", shadow) }
+        json.member("from", view.from)
+        json.member("to", view.to)
+        json.member("direction", view.direction)
+        json.member("reason", view.reason)
+        writeSteps(Array(view.json.utf8), to: &json)
+        json.closeObject()
+    }
+
+    private static func writeSteps(_ body: [UInt8], to json: inout JSONWriter) {
+        // What lies in a log that was tampered with may be anything.
+        if let value = try? JSONValue(parsing: body), let decision = Decision(json: value) { writeSteps(decision, value, to: &json) }
+        json.member("json", String(decoding: body, as: UTF8.self))
     }
 
     private static func writeSteps(_ decision: Decision, _ value: JSONValue, to json: inout JSONWriter) {
@@ -44,7 +59,7 @@ enum DecisionJSON {
             json.member("step", reason.step.rawValue)
             json.member("code", reason.code)
             json.key("numbers")
-            json.raw(logged["numbers"].compact.utf8)
+            json.raw((logged["numbers"].isObject ? logged["numbers"].compact : "{}").utf8)
             json.member("text", reason.text)
             json.key("policy")
             if reason.step == .pause, let order {
@@ -69,7 +84,7 @@ enum DecisionJSON {
         json.key("next")
         if let next = decision.nextDeadline { json.time(next) } else { json.null() }
         json.key("inputs")
-        json.raw(value["inputs"].compact.utf8)
+        json.raw((value["inputs"].isObject ? value["inputs"].compact : "{}").utf8)
         json.member("digest", value["digest"].string ?? "")
     }
 }

@@ -94,7 +94,7 @@ enum DecisionResponses {
     static func write(_ event: CommittedEvent, _ batch: CommittedBatch, _ names: any NameReading, to json: inout JSONWriter) {
         var data: [UInt8] = []
         CloudEventWriter.appendData(event, of: batch, names: names, to: &data)
-        DecisionJSON.write(pool: names.text(of: event.pool), seq: event.seq, at: batch.at.rfc3339, body: data, to: &json)
+        DecisionJSON.write(pool: names.text(of: event.pool), seq: event.seq, at: batch.at, body: data, to: &json)
     }
 }
 

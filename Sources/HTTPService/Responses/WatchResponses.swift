@@ -77,6 +77,8 @@ private struct WatchStream: Sendable {
     /// Events of the log that are looked through for one message, and what of them it holds at most.
     private static let behindMost: Int64 = 16_384
     private static let itemsMost = 512
+    private static let bytesMost = 1 << 20
+    private static let pageItems = 64
     private static let workersMost = 1_000
     private static let actorKinds = Set(EventKind.allCases.filter { $0.subject == .actor })
     /// The loop folds a commit soon after it is there.
@@ -195,17 +197,22 @@ private struct WatchStream: Sendable {
     /// nil where more happened than a message holds.
     private func read(_ after: Position, _ position: Position, pool: String?, _ kinds: Set<EventKind>) async throws -> [EventPage]? {
         guard position - after <= Self.behindMost else { return nil }
-        var query = EventPageQuery(after: after, limit: Self.itemsMost + 1, pool: pool, kinds: kinds, through: position)
+        var query = EventPageQuery(after: after, limit: Self.pageItems, pool: pool, kinds: kinds, through: position)
         var pages: [EventPage] = []
-        while query.limit > 0, query.after < position {
+        var (items, bytes) = (0, 0)
+        while query.after < position {
             let (asked, log) = (query, shared.parts.log)
             let page = try await shared.followers.turns.take { try await log.read(asked) }
-            pages.append(page)
-            query.limit -= page.batches.reduce(0) { $0 + $1.events.count }
+            for (event, _) in page.events {
+                items += 1
+                bytes += Int(event.body.count) + Int(event.extensions.count)
+            }
+            guard items <= Self.itemsMost, bytes <= Self.bytesMost else { return nil }
+            if !page.batches.isEmpty { pages.append(page) }
             guard page.readTo > query.after else { break }
             query.after = page.readTo
         }
-        return query.limit > 0 ? pages : nil
+        return pages
     }
 
     private func actors(_ after: Position, _ position: Position) async throws -> [UInt8]? {
