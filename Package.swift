@@ -156,6 +156,14 @@ let package = Package(
 
         // What a browser is given: the page's files, which are in the program.
         .target(name: "WebPage", dependencies: ["Basics"], resources: [.embedInCode("Files")], swiftSettings: strict),
+        // How did each pool's counts move over time? Kept in a file of its own beside the log, and made anew from it.
+        .target(
+            name: "Series",
+            dependencies: [
+                "Domain", "Autoscaling", "EventLog", "State", "Views", "Replay", log, lifecycle,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
 
         // What serves HTTP: connections, exchanges, limits, certificates that are read again. Who answers is on floor 3.
         .target(name: "HTTPTransport", dependencies: ["Domain", "Machine", log] + nio, swiftSettings: strict),
@@ -271,7 +279,7 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay",
+                "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay", "Series",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
                 "SubstrateGateway", "Telemetry", "Output",
@@ -392,6 +400,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "StateTests", dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State"], swiftSettings: strict),
+        .testTarget(
+            name: "SeriesTests",
+            dependencies: [
+                "TestSupport", "Domain", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Replay", "Series", log,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "PoolSimulationTests",
             dependencies: ["Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay", "Simulation"],

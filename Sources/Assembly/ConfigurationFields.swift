@@ -60,6 +60,10 @@ package enum ConfigurationFields {
         .init("eventLoops", "1", "threads that serve HTTP"),
         .init("database", "greenroom.db", "the log's file; its folder must exist"),
         .init("checkpointEvents", "250000", "a checkpoint is saved after this many events"),
+        .init(
+            "series", "true",
+            "keep each pool's counts over time, in a file beside the log that is made anew from it; false answers 503 for series and spares a second fold"
+        ),
         .init("policies", "none", "files of policies, or folders of such files; SIGHUP reads them again"),
         .init("secrets", "none", "folder of the files that policies name for metrics that are fetched"),
         .init("logging.level", "info", "least severe level to log: trace, debug, info, notice, warning, error, critical"),

@@ -13,6 +13,7 @@ import LocalWorkers
 import Output
 import Pollers
 import Replay
+import Series
 import ServiceLifecycle
 import SubstrateGateway
 import Machine
@@ -113,6 +114,7 @@ package struct GreenroomService: Sendable {
             .init(service: reloading(parts.loop)),
             .init(service: polling(parts.loop, log)),
         ]
+        if let series = parts.series { services.append(.init(service: SeriesService(series: series))) }
         if let (targets, news) = parts.kubernetes {
             let objects = PolicyObjects.of(
                 targets, parts.loop, news, namespaces: configuration.kubernetes?.policyNamespaces ?? [],
@@ -200,6 +202,7 @@ package struct GreenroomService: Sendable {
         var workers: LocalWorkers
         var kubernetes: (targets: KubernetesTargets, news: LoopNews)?
         var gateway: GatewayParts?
+        var series: PoolSeries?
         var http: ServiceParts
     }
 
@@ -241,7 +244,12 @@ package struct GreenroomService: Sendable {
         var http = ServiceParts(log: log, plane: loop)
         http.version = Version.text
         if let gateway { http.upstream = { gateway.board.trouble(of: $0) } }
-        http.stateAt = { moment async throws(ControlFault) in try Self.state(of: log, at: moment) }
+        let archive = StateArchive(log: log)
+        http.stateAt = { moment async throws(ControlFault) in try await Self.state(of: log, at: moment, from: archive) }
+        let series =
+            configuration.keepsSeries
+            ? PoolSeries(log: log, archive: archive, now: { log.now }, logger: Logger(labelLike: logger, "greenroom.series")) : nil
+        http.series = series
         if let metrics {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in
@@ -251,7 +259,7 @@ package struct GreenroomService: Sendable {
             }
         }
         if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
-        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, http: http)
+        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, series: series, http: http)
     }
 
     func clusterAccess() throws -> ClusterAccess {
@@ -281,11 +289,16 @@ package struct GreenroomService: Sendable {
         } catch { throw Fault(.usage, "kubernetes: \(error)") }
     }
 
-    private static func state(of log: EventLog, at moment: Moment) throws(ControlFault) -> any ControlPlane {
-        do throws(LogError) {
-            return HistoricalState(state: try History.state(of: log, at: moment), log: log)
+    private static func state(
+        of log: EventLog, at moment: Moment, from archive: StateArchive
+    ) async throws(ControlFault) -> any ControlPlane {
+        do throws(StateArchive.Fault) {
+            return HistoricalState(state: try await archive.state(at: moment), log: log)
         } catch {
-            throw .unavailable(error.description)
+            switch error {
+            case .full: throw .overloaded(retryAfterSeconds: 1)
+            case .log(let error): throw .unavailable(error.description)
+            }
         }
     }
 

@@ -30,4 +30,6 @@ final class MeteredLog: EventAppending, EventReading {
     var lastPosition: Position { get async { await log.lastPosition } }
     func read(_ query: EventPageQuery) async throws -> EventPage { try await log.read(query) }
     func waitForEvents(after position: Position) async { await log.waitForEvents(after: position) }
+    func readBack(_ query: EventPageQuery) async throws -> EventPage { try await log.readBack(query) }
+    func position(at time: LogTime) async throws -> Position { try await log.position(at: time) }
 }

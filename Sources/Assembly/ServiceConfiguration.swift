@@ -35,6 +35,8 @@ package struct ServiceConfiguration: Sendable {
     /// Folder of the files that policies name for metrics that are fetched; without it none is read.
     var secretsFolder: String?
     var checkpointEvents: Int64 = 250_000
+    /// Whether each pool's counts over time are kept.
+    var keepsSeries = true
     /// The external scaler for KEDA; nil opens no port for it.
     var keda: KEDAScalerConfiguration?
     /// `external.metrics.k8s.io` for HPAs; nil opens no port for it.
@@ -104,6 +106,7 @@ package struct ServiceConfiguration: Sendable {
         if var section = try top.section("keda") { keda = try Self.readKEDA(&section, base) }
         if var section = try top.section("externalMetrics") { externalMetrics = try Self.readExternalMetrics(&section, base) }
         if var section = try top.section("gateway") { gateway = try Self.readGateway(&section, base) }
+        if let series = try top.bool("series") { keepsSeries = series }
         if let events = try top.integer("checkpointEvents") { checkpointEvents = Int64(max(events, 1)) }
         try readKubernetes(&top, base)
         if var section = try top.section("objectStorage") {

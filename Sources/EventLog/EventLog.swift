@@ -143,6 +143,11 @@ package final class EventLog: Sendable {
     /// The event at `position`, alone in its batch.
     package func event(at position: Position) throws(LogError) -> CommittedBatch? { try reader.event(at: position) }
 
+    /// The same from the event at `position` on, which is one of `subject`, back.
+    package func history(of subject: NameID, from position: Position, limit: Int) throws(LogError) -> [CommittedBatch] {
+        try reader.history(of: subject, last: position, before: .max, limit: limit)
+    }
+
     /// For who asks often, and for nothing but what events say.
     package var bodies: BodyLookup { catalog.bodies }
 

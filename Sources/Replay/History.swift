@@ -25,12 +25,17 @@ package enum History {
             case .position(let position): position
             case .time(let time): try log.position(at: time)
             }
-        var state = ignoringCheckpoints ? State() : State.nearest(to: last, in: log)
+        return try fold(ignoringCheckpoints ? State() : State.nearest(to: last, in: log), of: log, to: last).state
+    }
+
+    /// The same from a state at or before `last`; `until` is the last position at which it is the state.
+    static func fold(_ state: consuming State, of log: EventLog, to last: Position) throws(LogError) -> (state: State, until: Position) {
+        var state = state
         while true {
             let batches = try log.read(after: state.position, limitEvents: sliceEvents)
-            if batches.isEmpty { return state }
+            if batches.isEmpty { return (state, state.position) }
             for batch in batches {
-                if batch.lastSeq > last { return state }
+                if batch.lastSeq > last { return (state, batch.lastSeq - 1) }
                 _ = state.fold(batch, names: log.names)
             }
         }

@@ -52,6 +52,11 @@ package protocol ControlPlane: Sendable {
 
     func health() async -> LoopHealth
 
+    /// The position whose state answers; nil where that isn't told. An answer that is asked for after it is of this position or a later one.
+    func position() async -> Position?
+    /// By name.
+    func nodes() async -> [NodeView]
+
     // What a person changes comes with the name of their token, which goes into the log; nil where nobody has a name.
 
     func apply(_ policy: Policy, by: String?) async throws(ControlFault) -> DecisionView
@@ -76,6 +81,8 @@ extension ControlPlane {
     package func deletePool(_ name: String, by: String?) async throws(ControlFault) { throw .notFound(what: "pool", name: name) }
     package func countStream(ofWorker name: String, by step: Int) {}
     package func hear(worker name: String, uid: String?) async throws(ControlFault) -> Int { throw .notFound(what: "worker", name: name) }
+    package func position() async -> Position? { nil }
+    package func nodes() async -> [NodeView] { [] }
     package func explainPlacement(of actor: String) async -> PlacementView? { nil }
     package func workers(named name: String) async -> [WorkerView] { await worker(name).map { [$0] } ?? [] }
     package func actors(named name: String) async -> [ActorView] { await actor(name).map { [$0] } ?? [] }

@@ -40,6 +40,8 @@ package struct HistoricalState: ControlPlane {
         if let clash = state.clash(of: policy) ?? state.targetClash(of: policy) { throw .conflict(clash) }
         return state.preview(policy, at: state.at, asOf: state.position, names: log.names)
     }
+    package func position() async -> Position? { state.position }
+    package func nodes() async -> [NodeView] { state.nodeViews(names: log.names, at: state.at) }
     package func health() async -> LoopHealth { LoopHealth(behindEvents: 0, lagSeconds: 0) }
 
     package func apply(_ policy: Policy) async throws(ControlFault) -> DecisionView { throw Self.refusal }

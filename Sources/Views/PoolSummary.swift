@@ -50,7 +50,4 @@ extension PoolState {
         let demand = decidedDemand()
         return PoolSummary(demand: demand.wanted(by: .current), waiting: demand.blocked, policy: policy)
     }
-
-    /// The workers its policy wants: what the target was told, or, where nothing follows decisions, what the last one recommends.
-    package var wanted: Int { policy?.mode == .recommend ? lastDecision?.to ?? desired : desired }
 }

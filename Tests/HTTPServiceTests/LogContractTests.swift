@@ -1,3 +1,4 @@
+import Basics
 import Views
 import Domain
 import EventLog
@@ -131,5 +132,58 @@ struct LogContractTests {
         var isFine = true
         for check in checks { if case .failing = await check.run() { isFine = false } }
         #expect(isFine == isReady)
+    }
+
+    /// Read backwards, a log says what it says forwards; so do pages that lead from one to the next.
+    @Test(arguments: Kind.allCases)
+    func backwardsIsForwardsTurnedAround(_ kind: Kind) async throws {
+        try await with(kind) { log in
+            for start in stride(from: 0, to: 3_000, by: 50) {
+                _ = try await append(log, batch(start..<(start + 50), pool: start % 500 == 0 ? "default/other" : "default/agents"))
+            }
+            let queries: [EventPageQuery] = [
+                EventPageQuery(after: 0, limit: 7), EventPageQuery(after: 2_900, limit: 1_000), EventPageQuery(after: 0, limit: 700),
+                EventPageQuery(after: 0, limit: 3, pool: "default/other"), EventPageQuery(after: 500, limit: 9, subject: "actor-1"),
+                EventPageQuery(after: 0, limit: 2_000, subject: "actor-2", through: 1_234), EventPageQuery(after: 10, limit: 4, through: 20),
+                EventPageQuery(after: 0, limit: 5, subject: "nobody"), EventPageQuery(after: 0, limit: 5, kinds: [.actorIdle]),
+                EventPageQuery(after: 0, limit: 10, subject: "actor-0", kinds: [.actorRequested], through: 777),
+            ]
+            for query in queries {
+                var (forwards, back): ([Position], [Position]) = ([], [])
+                var ahead = query
+                ahead.limit = 10_000
+                let end = min(3_000, query.through)
+                while ahead.after < end {
+                    let page = try await log.read(ahead)
+                    forwards += seqs(page)
+                    guard page.readTo > ahead.after else { break }
+                    ahead.after = page.readTo
+                }
+                var behind = query
+                while behind.through > behind.after {
+                    let page = try await log.readBack(behind)
+                    #expect(seqs(page).count <= query.limit && seqs(page) == seqs(page).sorted())
+                    back += seqs(page).reversed()
+                    #expect(page.readTo <= behind.through.addingClamped(1), "\(query)")
+                    guard page.readTo <= behind.through else { break }
+                    behind.through = page.readTo - 1
+                }
+                #expect(back == forwards.reversed(), "\(query)")
+            }
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func aTimeIsThePositionOfTheLastCommitUntilThen(_ kind: Kind) async throws {
+        try await with(kind) { log in
+            for start in 0..<5 { _ = try await append(log, batch((start * 3)..<(start * 3 + 3))) }
+            for batch in try await log.read(EventPageQuery(after: 0, limit: 100)).batches {
+                let position = try await log.position(at: batch.at)
+                #expect(position >= batch.lastSeq)
+                #expect(try await log.position(at: batch.at.adding(microseconds: -1)) < batch.firstSeq)
+            }
+            #expect(try await log.position(at: .zero) == 0)
+            #expect(try await log.position(at: .latestWritable) == 15)
+        }
     }
 }

@@ -71,6 +71,14 @@ extension ControlLoop {
         return view
     }
 
+    package func position() async -> Position? { await query { $0.state.position } }
+
+    package func nodes() async -> [NodeView] {
+        await query { [scheduler] core in
+            core.state.nodeViews(names: core.log.names, at: scheduler.now, lastSeen: core.lastSeen)
+        }
+    }
+
     package func metricReadings() async -> MetricReadings {
         await query { [scheduler] core in core.state.metricReadings(at: scheduler.now) }
     }

@@ -40,6 +40,11 @@ package struct ServerLimits: Hashable, Sendable {
     package var waitingPlacements = 4_096
     /// Streams of events being followed; one more is answered 429.
     package var followStreams = 500
+    /// Watches that are open; one more is answered 429. So is one more of a single token.
+    package var watches = 200
+    package var watchesOfOne = 32
+    /// A watch says no more within this time.
+    package var watchSeconds = 0.25
     /// Items of one page where the request names no number, and at most.
     package var pageItems = 1_000
     package var pageItemsMost = 10_000

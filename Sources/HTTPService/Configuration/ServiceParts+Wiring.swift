@@ -22,6 +22,7 @@ extension ServiceParts {
                     })
             }
         }
+        self.now = { log.now }
         readiness.append(
             ReadinessCheck("log writable") {
                 let health = log.health

@@ -14,6 +14,10 @@ package struct ServiceParts: Sendable {
     package var readPolicies: @Sendable (_ text: String) throws(PolicyProblems) -> [Policy]
     /// The state at an earlier moment; nil where this server has no access to history.
     package var stateAt: (@Sendable (Moment) async throws(ControlFault) -> any ControlPlane)?
+    /// What was over time; nil where this server keeps no series.
+    package var series: (any SeriesReading)?
+    /// The log's time.
+    package var now: @Sendable () -> LogTime = { .zero }
     package var readiness: [ReadinessCheck] = []
     /// Where this instance stands by for another: a sentence that says who leads. Every route but health and metrics is then
     /// refused with 503, so neither `log` nor `plane` is asked. Must not wait.

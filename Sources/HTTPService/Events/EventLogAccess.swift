@@ -17,6 +17,9 @@ package final class EventLogAccess: EventAppending, EventReading {
     private static let sliceEvents = 2_048
     /// Of one subject: further back than this, the log is looked through instead.
     private static let subjectEvents = 100_000
+    /// Of one subject, backwards: looked at by one reading, and at a time.
+    private static let chainEvents = 20_000
+    private static let chainPage = 500
 
     package init(_ log: EventLog) {
         self.log = log
@@ -39,7 +42,7 @@ package final class EventLogAccess: EventAppending, EventReading {
 
     package func read(_ query: EventPageQuery) async throws -> EventPage {
         let filter = EventFilter(query, names: log)
-        let head = log.head.seq
+        let head = min(log.head.seq, query.through)
         if filter.matchesNothing { return EventPage(batches: [], readTo: max(head, query.after), names: log) }
         if head - query.after > Int64(Self.scanEvents), filter.subjects.count == 1,
             let page = try readSubject(filter.subjects[0], query, filter, head)
@@ -47,6 +50,49 @@ package final class EventLogAccess: EventAppending, EventReading {
             return page
         }
         return try scan(query, filter, head)
+    }
+
+    package func position(at time: LogTime) async throws -> Position { try log.position(at: time) }
+
+    /// A subject's own events are a chain that leads back, however far apart they lie; its last one before `through` is looked for.
+    package func readBack(_ query: EventPageQuery) async throws -> EventPage {
+        let filter = EventFilter(query, names: log)
+        if filter.matchesNothing { return EventPage(batches: [], readTo: query.after + 1, names: log) }
+        guard filter.subjects.count == 1 else { return try await readWindows(query) }
+        var page = try await lastPage(of: filter.subjects[0], query)
+        guard !page.isEmpty else {
+            let nothing = try await readWindows(subjectQuery(query))
+            return EventPage(batches: [], readTo: nothing.readTo, names: log)
+        }
+        var found: [CommittedBatch] = []
+        var (readTo, looked) = (query.through, 0)
+        while true {
+            looked += page.count
+            for batch in page.reversed() where batch.firstSeq > query.after && found.count < query.limit {
+                readTo = batch.firstSeq
+                if batch.events.allSatisfy(filter.matches) { found.append(batch) }
+            }
+            let previous = page.first?.events.first?.previous ?? 0
+            if found.count == query.limit { break }
+            if previous <= query.after {
+                readTo = query.after + 1
+                break
+            }
+            guard looked < Self.chainEvents else { break }
+            page = try log.history(of: filter.subjects[0], from: previous, limit: Self.chainPage)
+        }
+        return EventPage(batches: found.reversed(), readTo: readTo, names: log)
+    }
+
+    /// The newest events of a subject up to `through`: from its last of all, or from one that is looked for.
+    private func lastPage(of subject: NameID, _ query: EventPageQuery) async throws -> [CommittedBatch] {
+        guard query.through < log.head.seq else { return try log.history(of: subject, limit: Self.chainPage) }
+        guard let last = try await readWindows(subjectQuery(query)).batches.last?.events.last else { return [] }
+        return try log.history(of: subject, from: last.seq, limit: Self.chainPage)
+    }
+
+    private func subjectQuery(_ query: EventPageQuery) -> EventPageQuery {
+        EventPageQuery(after: query.after, limit: 1, subject: query.subject, through: query.through)
     }
 
     /// Looks through the log from `question.after` on.

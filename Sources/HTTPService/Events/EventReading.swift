@@ -12,6 +12,87 @@ package protocol EventReading: Sendable {
     func read(_ query: EventPageQuery) async throws -> EventPage
     /// Returns once something after `position` can be read, or the task is cancelled.
     func waitForEvents(after position: Position) async
+    /// The newest matching events after `question.after` and up to `question.through`, in order. May look through less than all there is:
+    /// `readTo` is the first position that was looked at, and what to ask on before.
+    func readBack(_ query: EventPageQuery) async throws -> EventPage
+    /// The last position whose log time is `time` or earlier; 0 where there is none.
+    func position(at time: LogTime) async throws -> Position
+}
+
+extension EventReading {
+    package func readBack(_ query: EventPageQuery) async throws -> EventPage { try await readWindows(query) }
+
+    /// A window at a time, each twice as long as the one after it as long as little is found.
+    func readWindows(_ query: EventPageQuery) async throws -> EventPage {
+        var window: Int64 = 512
+        var end = min(await lastPosition, query.through)
+        var looked: Int64 = 0
+        var page = EventPage(batches: [], readTo: max(end + 1, query.after + 1), names: EmptyNames())
+        var found = 0
+        while end > query.after, found < query.limit, looked < EventWindow.most {
+            let start = max(query.after, end - window)
+            let part = try await whole(after: start, through: end, query)
+            var events = part.batches.reduce(0) { $0 + $1.events.count }
+            var batches = part.batches
+            while found + events > query.limit, !batches.isEmpty {
+                let extra = min(found + events - query.limit, batches[0].events.count)
+                batches[0].events.removeFirst(extra)
+                events -= extra
+                if batches[0].events.isEmpty { batches.removeFirst() }
+            }
+            let isCut = events < part.batches.reduce(0) { $0 + $1.events.count }
+            page.batches = batches + page.batches
+            page.names = part.names
+            page.readTo = isCut ? page.batches.first?.firstSeq ?? start + 1 : start + 1
+            found += events
+            looked += end - start
+            end = start
+            if found < query.limit / 2 { window = min(window * 2, EventWindow.longest) }
+        }
+        return page
+    }
+
+    private func whole(after start: Position, through end: Position, _ query: EventPageQuery) async throws -> EventPage {
+        var part = query
+        (part.after, part.through, part.limit) = (start, end, .max)
+        var page = try await read(part)
+        while page.readTo < end {
+            part.after = page.readTo
+            let next = try await read(part)
+            guard next.readTo > page.readTo else { break }
+            page.batches += next.batches
+            page.readTo = next.readTo
+        }
+        return page
+    }
+
+    /// By the log times of its commits. A log that knows them looks them up.
+    package func position(at time: LogTime) async throws -> Position {
+        var after: Position = 0
+        let head = await lastPosition
+        while after < head {
+            let page = try await read(EventPageQuery(after: after, limit: 1_024))
+            for batch in page.batches where batch.at > time { return batch.firstSeq - 1 }
+            guard page.readTo > after else { break }
+            after = page.readTo
+        }
+        return after
+    }
+}
+
+/// How far one reading looks back.
+package enum EventWindow {
+    package static let longest: Int64 = 8_192
+    package static let most: Int64 = 65_536
+}
+
+/// Of a page without events.
+private struct EmptyNames: LogNames {
+    func text(of id: NameID) -> String { "" }
+    func appendText(of id: NameID, to bytes: inout [UInt8]) {}
+    func find(_ name: String) -> NameID? { nil }
+    func qualified(_ name: String) -> [NameID] { [] }
+    func pool(ofSubject name: NameID) -> NameID? { nil }
 }
 
 package struct EventPageQuery: Hashable, Sendable {
@@ -25,10 +106,14 @@ package struct EventPageQuery: Hashable, Sendable {
     package var worker: String?
     /// Empty is all.
     package var kinds: Set<EventKind>
+    /// Nothing after this position.
+    package var through: Position
 
     package init(
-        after: Position, limit: Int, pool: String? = nil, subject: String? = nil, worker: String? = nil, kinds: Set<EventKind> = []
+        after: Position, limit: Int, pool: String? = nil, subject: String? = nil, worker: String? = nil, kinds: Set<EventKind> = [],
+        through: Position = .max
     ) {
+        self.through = through
         self.after = after
         self.limit = limit
         self.pool = pool
@@ -58,6 +143,7 @@ package struct EventFilter: Sendable {
     private let subject: NameMatch?
     private let worker: NameMatch?
     private let kinds: Set<EventKind>
+    private let through: Position
     /// Names something the log has never heard of.
     package let matchesNothing: Bool
 
@@ -67,11 +153,12 @@ package struct EventFilter: Sendable {
         subject = query.subject.map { NameMatch($0, names) }
         worker = query.worker.map { NameMatch($0, names) }
         kinds = query.kinds
+        through = query.through
         matchesNothing = (query.pool != nil && pool == nil) || subject?.isEmpty == true || worker?.isEmpty == true
     }
 
     package func matches(_ event: CommittedEvent) -> Bool {
-        if matchesNothing { return false }
+        if matchesNothing || event.seq > through { return false }
         if let pool, event.pool != pool { return false }
         if let subject, !subject.matches(subject: event) { return false }
         if let worker, !worker.matches(worker: event) { return false }
@@ -86,7 +173,7 @@ package struct EventFilter: Sendable {
         var selected: [CommittedEvent] = []
         var readTo = position
         for event in batch.events where event.seq > position {
-            guard selected.count < limit else { break }
+            guard selected.count < limit, event.seq <= through else { break }
             readTo = event.seq
             if matches(event) { selected.append(event) }
         }

@@ -23,19 +23,32 @@ extension OpenAPIDocument {
         "429":{"$ref":"#/components/responses/Busy"},"503":{"$ref":"#/components/responses/Busy"}}},
         "get":{"operationId":"readEvents","x-role":"read","x-workers":true,"summary":"Reads or follows events",
         "description":"One event a line, each with seq and at; with Accept: text/event-stream as server-sent events whose id is seq. follow goes on with new events \
-        and says something at least every 15 s: an empty line, or a comment. With worker and kind=actor.placed it is a worker's own stream: its lease doesn't end while \
+        and says something at least every 15 s: an empty line, or a comment. from, to and before bound what is read, and order=desc reads the newest first: go on with before. With worker and kind=actor.placed it is a worker's own stream: its lease doesn't end while \
         it is open. With the role worker alone give worker, and kind with some of actor.placed, worker.ready, worker.draining, worker.gone.",
         "parameters":[
         {"name":"after","in":"query","description":"Only events after this position; latest for new events only","schema":{"type":"string","default":"0"}},
         {"$ref":"#/components/parameters/Pool"},
         {"name":"subject","in":"query","description":"Events about this actor, worker or pool: NAMESPACE/NAME, or a name in any namespace","schema":{"type":"string"}},
         {"name":"worker","in":"query","description":"Events about this worker or of actors on it","schema":{"type":"string"}},
+        {"$ref":"#/components/parameters/From"},{"$ref":"#/components/parameters/To"},{"$ref":"#/components/parameters/Before"},{"$ref":"#/components/parameters/Order"},
+        {"name":"kinds","in":"query","description":"The same as kind, which it overrides","schema":{"type":"string"}},
         {"name":"kind","in":"query","description":"Kinds separated by commas, for instance actor.running,actor.idle","schema":{"type":"string"}},
         {"name":"limit","in":"query","description":"The largest number of events; default 1000, unlimited with follow","schema":{"type":"integer","minimum":1}},
         {"name":"follow","in":"query","schema":{"type":"boolean","default":false}},
         {"name":"Last-Event-ID","in":"header","description":"Continues after this position; overrides after","schema":{"type":"integer"}}],
         "responses":{"200":{"description":"Events in order","content":{
         "application/x-ndjson":{"schema":{"$ref":"#/components/schemas/LoggedEvent"}},"text/event-stream":{"schema":{"type":"string"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"}}}},
+        "/v1/watch":{"get":{"operationId":"watch","x-role":"read","summary":"Watches pools, workers, actors, decisions and events in one stream",
+        "description":"Server-sent events: the event is the topic, the id a position, the data JSON. board, pool and workers begin with the newest state and are told again when \
+        it changed; actors tells those that changed; decisions and events what was logged. At most four messages of a topic a second; a slow client gets fewer, and the newest state. \
+        skipped and reset mean that more happened than a message holds. At most 200 watches, and 32 of one token.",
+        "parameters":[
+        {"name":"topics","in":"query","description":"Some of board, pool, workers, actors, decisions, events, separated by commas","schema":{"type":"string"}},
+        {"name":"pool","in":"query","description":"NAMESPACE/NAME: needed for pool, workers and actors; limits decisions and events","schema":{"type":"string"}},
+        {"name":"after","in":"query","description":"actors, decisions and events from after this position on; from now on by default","schema":{"type":"integer","minimum":0}},
+        {"name":"Last-Event-ID","in":"header","description":"Continues after this position; overrides after","schema":{"type":"integer"}}],
+        "responses":{"200":{"description":"Messages","content":{"text/event-stream":{"schema":{"type":"string"}}}},
         "400":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"}}}}
         """
 

@@ -1,7 +1,7 @@
 // State, history and decisions, as OpenAPI has them.
 
 extension OpenAPIDocument {
-    private static func page(_ schema: String) -> String {
+    static func page(_ schema: String) -> String {
         """
         "200":{"description":"A page","content":{"application/json":{"schema":{"type":"object","required":["items","next"],"properties":{
         "items":{"type":"array","items":{"$ref":"#/components/schemas/\(schema)"}},"next":{"type":["string","integer","null"],"description":"The next page's after; null at the end"}}}}}},
@@ -24,6 +24,12 @@ extension OpenAPIDocument {
 
     /// One of a name: 409 where several namespaces have it.
     private static func oneOfName(_ schema: String) -> String { one(schema) + ##","409":{"$ref":"#/components/responses/Problem"}"## }
+
+    static let decisionRange = """
+        {"$ref":"#/components/parameters/From"},{"$ref":"#/components/parameters/To"},{"$ref":"#/components/parameters/Order"},
+        {"$ref":"#/components/parameters/Changes"},{"$ref":"#/components/parameters/Shadow"},{"$ref":"#/components/parameters/AfterSeq"},
+        {"$ref":"#/components/parameters/Before"}
+        """
 
     private static let actorPath = """
         {"$ref":"#/components/parameters/Namespace"},{"name":"id","in":"path","required":true,"schema":{"type":"string"}}
@@ -76,7 +82,8 @@ extension OpenAPIDocument {
         "/v1/actors/{namespace}/{id}/placement":{"get":{"operationId":"explainPlacementOfNamespace","x-role":"read","summary":"The same for an actor of a namespace",
         "parameters":[\(actorPath),{"$ref":"#/components/parameters/At"}],"responses":{\(one("PlacementExplanation"))}}},
         "/v1/decisions":{"get":{"operationId":"listDecisions","x-role":"read","summary":"Decisions in order, of pools' own policies and of their shadows",
-        "parameters":[{"$ref":"#/components/parameters/Pool"},{"$ref":"#/components/parameters/AfterSeq"},{"$ref":"#/components/parameters/Limit"}],
+        "description":"A page that was looked for long enough may be short and still name the next.",
+        "parameters":[{"$ref":"#/components/parameters/Pool"},\(decisionRange),{"$ref":"#/components/parameters/Limit"}],
         "responses":{\(page("Decision"))}}},
         "/v1/decisions/{seq}":{"get":{"operationId":"getDecision","x-role":"read","summary":"The decision at a position",
         "parameters":[{"name":"seq","in":"path","required":true,"schema":{"type":"integer","minimum":1}}],"responses":{\(one("Decision"))}}}

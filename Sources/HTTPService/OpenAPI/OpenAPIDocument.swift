@@ -14,12 +14,13 @@ enum OpenAPIDocument {
             "description":"Lifecycle events come in as CloudEvents; pools, workers, actors and decisions are read back, now or at any position of the log. \
             Times are RFC 3339 with microseconds in UTC, durations are seconds, positions are integers from 1."},
             "security":[{"bearer":[]},{}],
-            "paths":{\([events, placements, state, policies, operations, page].joined(separator: ",\n"))},
+            "paths":{\([events, placements, state, series, policies, operations, page].joined(separator: ",\n"))},
             "components":{"securitySchemes":{"bearer":{"type":"http","scheme":"bearer",
             "description":"A token with the role that the operation names as x-role. A server that listens only on loopback may need none."}},
             "parameters":{\(parameters)},
             "responses":{\(responses)},
             "schemas":{\(kinds),
+            \(seriesSchemas),
             \(schemas)}}}
             """
     }
@@ -31,6 +32,13 @@ enum OpenAPIDocument {
         "After":{"name":"after","in":"query","description":"next of the page before","schema":{"type":"string"}},
         "AfterSeq":{"name":"after","in":"query","description":"Only events after this position","schema":{"type":"integer","minimum":0,"default":0}},
         "At":{"name":"at","in":"query","description":"A position or a time: the state then","schema":{"type":"string"}},
+        "From":{"name":"from","in":"query","description":"A position or a time, included","schema":{"type":"string"}},
+        "To":{"name":"to","in":"query","description":"A position or a time, included","schema":{"type":"string"}},
+        "Before":{"name":"before","in":"query","description":"Only events before this position","schema":{"type":"integer","minimum":1}},
+        "Order":{"name":"order","in":"query","description":"desc: the newest first","schema":{"enum":["asc","desc"]}},
+        "Changes":{"name":"changes","in":"query","description":"Only decisions that change the count","schema":{"type":"boolean","default":false}},
+        "Shadow":{"name":"shadow","in":"query","description":"Only decisions of this shadow","schema":{"type":"string"}},
+        "Columns":{"name":"columns","in":"query","description":"Some of demand, desired, ready, busy, starting, waiting, oldestWait, min, max, separated by commas; all of them by default","schema":{"type":"string"}},
         "Pool":{"name":"pool","in":"query","description":"NAMESPACE/NAME","schema":{"type":"string"}}
         """
 

@@ -50,6 +50,7 @@ final class RoutedRequestHandler: RequestHandling {
             case .health: (shared.healthRequests, "health requests")
             case .requests: (shared.requests, "requests")
             case .placements: (shared.waitingPlacements, "waiting placements")
+            case .watches: (shared.watches, "watches")
             case .events: try query.flag("follow") ? (shared.followStreams, "open event streams") : (shared.requests, "requests")
             }
         let retryAfterSeconds = shared.limits.retryAfterSeconds
@@ -67,7 +68,9 @@ final class RoutedRequestHandler: RequestHandling {
 
 extension SharedLimit {
     /// Whether who came in by it waits for something that may never come.
-    fileprivate func waits(in shared: ServiceShared) -> Bool { self === shared.waitingPlacements || self === shared.followStreams }
+    fileprivate func waits(in shared: ServiceShared) -> Bool { 
+        self === shared.waitingPlacements || self === shared.followStreams || self === shared.watches
+    }
 }
 
 /// Answered on the event loop, before any queue and behind no limit.

@@ -13,16 +13,21 @@ enum EventResponses {
         let format: Format = MediaType.accepts(request.head.headerFields[.accept], "text/event-stream") ? .serverSentEvents : .lines
         let follows = try request.query.flag("follow")
         let last = await request.parts.log.lastPosition
-        let asked = try EventPageQuery(request, last: last)
+        var asked = try EventPageQuery(request, last: last)
+        let isBackward = try request.query.isBackward(byDefault: false)
+        asked.take(try await EventRange(request, follows: follows))
+        if follows, isBackward { throw Problem(.invalidRequest, "order=desc has an end: leave out follow", field: "order") }
         if request.isOfWorker { try checkWorker(asked) }
         // A worker that reads its placements is there. Somebody who only reads along isn't it.
         let worker = request.mayBeWorkers && asked.kinds.contains(.actorPlaced) ? asked.worker : nil
         let plane = request.parts.plane
+        let wanted = asked
         if let worker, !follows { _ = try? await plane.hear(worker: worker, uid: nil) }
         let streaming = Response.Streaming(heartbeat: follows ? format.heartbeat : nil) { writer in
             var stream = EventStream(
-                log: request.parts.log, followers: request.shared.followers, query: asked, format: format,
+                log: request.parts.log, followers: request.shared.followers, query: wanted, format: format,
                 partEvents: request.limits.readEvents)
+            if isBackward { return try await stream.listBack(to: writer) }
             guard follows else { return try await stream.list(to: writer, until: last) }
             if let worker { plane.countStream(ofWorker: worker, by: 1) }
             defer { if let worker { plane.countStream(ofWorker: worker, by: -1) } }
@@ -96,11 +101,33 @@ private struct EventStream {
 
     mutating func list(to writer: ResponseWriter, until end: Position) async throws {
         var wanted = query.limit
+        let end = min(end, query.through)
         while wanted > 0, query.after < end {
             // A listing that was cut short must not look like a whole one.
             try Task.checkCancellation()
             guard let count = try await readOn(wanted, writer) else { return }
             wanted -= count
+        }
+    }
+
+    /// The newest first.
+    mutating func listBack(to writer: ResponseWriter) async throws {
+        var wanted = query.limit
+        while wanted > 0, query.through > query.after {
+            try Task.checkCancellation()
+            query.limit = min(wanted, partEvents)
+            let (asked, log) = (query, log)
+            let page = try await followers.turns.take { try await log.readBack(asked) }
+            var bytes: [UInt8] = []
+            for batch in page.batches.reversed() {
+                for event in batch.events.reversed() {
+                    format.append(event, of: batch, names: page.names, to: &bytes)
+                    wanted -= 1
+                }
+            }
+            if !bytes.isEmpty { try await writer.write(bytes) }
+            guard page.readTo <= query.through else { return }
+            query.through = page.readTo - 1
         }
     }
 
@@ -170,10 +197,16 @@ extension EventPageQuery {
         let limit: Int64? = try query.integer("limit", in: 1...(follows ? .max : Int64(request.limits.pageItemsMost)))
         self.init(
             after: after, limit: limit.map { Int($0) } ?? (follows ? .max : request.limits.pageItems), pool: query.pool(),
-            subject: query.text("subject"), worker: query.text("worker"), kinds: try Self.kinds(query.text("kind")))
+            subject: query.text("subject"), worker: query.text("worker"), kinds: try Self.kinds(query.text("kinds") ?? query.text("kind")))
     }
 
-    private static func kinds(_ text: String?) throws(Problem) -> Set<EventKind> {
+    /// Both ends included.
+    mutating func take(_ range: EventRange) {
+        after = max(after, range.after)
+        through = min(through, range.through)
+    }
+
+    static func kinds(_ text: String?) throws(Problem) -> Set<EventKind> {
         var kinds: Set<EventKind> = []
         for name in (text ?? "").split(separator: ",") {
             let bare = EventKind.bareName(name)
@@ -184,5 +217,58 @@ extension EventPageQuery {
             kinds.insert(kind)
         }
         return kinds
+    }
+}
+
+/// The stretch of the log between two moments and before a position.
+struct EventRange: Sendable {
+    var after: Position = 0
+    var through: Position = .max
+
+    init(_ request: RoutedRequest, follows: Bool = false) async throws {
+        let query = request.query
+        if let from = try query.moment("from") {
+            switch from {
+            case .position(let position): after = max(0, position - 1)
+            case .time(let time): after = try await request.parts.log.position(at: time.adding(microseconds: -1))
+            }
+        }
+        if let to = try query.moment("to") {
+            switch to {
+            case .position(let position): through = position
+            case .time(let time): through = try await request.parts.log.position(at: time)
+            }
+        }
+        if let before = try query.integer("before", in: 1...(.max)) { through = min(through, before - 1) }
+        if follows, query.text("to") != nil || query.text("before") != nil {
+            throw Problem(.invalidRequest, "following has no end: leave out follow, or to and before", field: "follow")
+        }
+    }
+}
+
+extension Query {
+    /// Whether the newest come first.
+    func isBackward(byDefault isBackward: Bool) throws(Problem) -> Bool {
+        switch text("order") {
+        case nil: return isBackward
+        case "asc": return false
+        case "desc": return true
+        default: throw Problem(.invalidRequest, "order must be asc or desc", field: "order")
+        }
+    }
+
+    /// A position, or a time.
+    func moment(_ name: String) throws(Problem) -> Moment? {
+        guard let text = text(name) else { return nil }
+        guard let moment = Moment(text) ?? LogTime(rfc3339: Self.plusRestored(text)).map({ .time($0) }) else {
+            throw Problem(.invalidRequest, "\(name) must be a position or a time such as 2026-11-21T07:32:00Z", field: name)
+        }
+        return moment
+    }
+
+    /// A time with an offset that was written as it is, whose `+` a query reads as a space.
+    private static func plusRestored(_ text: String) -> String {
+        guard let space = text.lastIndex(of: " ") else { return text }
+        return "\(text[..<space])+\(text[text.index(after: space)...])"
     }
 }

@@ -10,15 +10,21 @@ import HTTPTransport
 
 enum PolicyResponses {
     @Sendable static func list(_ request: RoutedRequest) async throws -> Response {
-        let policies = await request.parts.plane.policies()
-        return try StateResponses.page(policies, policies.count) { "\($0.namespace)/\($0.name)" }
+        let plane = try await StateResponses.plane(request)
+        return try await StateResponses.placed(plane) {
+            let policies = await plane.policies()
+            return try StateResponses.page(policies, policies.count) { "\($0.namespace)/\($0.name)" }
+        }
     }
 
     @Sendable static func one(_ request: RoutedRequest) async throws -> Response {
-        guard let policy = await request.parts.plane.policy(request.poolName) else {
-            throw Problem(.notFound, "there is no policy \(request.poolName)")
+        let plane = try await StateResponses.plane(request)
+        return try await StateResponses.placed(plane) {
+            guard let policy = await plane.policy(request.poolName) else {
+                throw Problem(.notFound, "there is no policy \(request.poolName)")
+            }
+            return try ViewJSON.response(policy)
         }
-        return try ViewJSON.response(policy)
     }
 
     @Sendable static func put(_ request: RoutedRequest) async throws -> Response {
@@ -28,7 +34,7 @@ enum PolicyResponses {
             let decision =
                 isDryRun
                 ? try await request.parts.plane.preview(policy) : try await request.parts.plane.apply(policy, by: request.principal)
-            return try encoded(decision)
+            return encoded(decision)
         } catch {
             throw Problem(error)
         }
@@ -59,14 +65,16 @@ enum PolicyResponses {
             scaleIn: try object.flag("in") ?? false, scaleOut: try object.flag("out") ?? false,
             hold: try object.integer("hold", in: 0...Int64(PolicyLimits.replicas)).map { Int($0) })
         do throws(ControlFault) {
-            return try encoded(try await request.parts.plane.pause(request.poolName, pause, by: request.principal))
+            return encoded(try await request.parts.plane.pause(request.poolName, pause, by: request.principal))
         } catch {
             throw Problem(error)
         }
     }
 
-    private static func encoded(_ decision: DecisionView) throws(ControlFault) -> Response {
-        do { return try ViewJSON.response(decision) } catch { throw .unavailable("the decision can't be written as JSON") }
+    private static func encoded(_ decision: DecisionView) -> Response {
+        var json = JSONWriter(reservingBytes: 1_024)
+        DecisionJSON.write(decision, to: &json)
+        return .json(json.bytes)
     }
 
     private static func policy(_ request: RoutedRequest) throws(Problem) -> Policy {

@@ -14,8 +14,10 @@ enum RouteTable {
     private static let events = [
         Route(.post, "/v1/events", role: .ingest, workers: true, .ingest),
         Route(
-            .get, "/v1/events", role: .read, workers: true, query: ["after", "pool", "subject", "worker", "kind", "limit", "follow"],
+            .get, "/v1/events", role: .read, workers: true,
+            query: ["from", "to", "order", "after", "before", "pool", "subject", "worker", "kind", "kinds", "limit", "follow"],
             limit: .events, .respond(EventResponses.list)),
+        Route(.get, "/v1/watch", role: .read, query: ["topics", "pool", "after"], limit: .watches, .respond(WatchResponses.watch)),
     ]
 
     private static let placements = [
@@ -27,6 +29,17 @@ enum RouteTable {
     private static let state = [
         Route(.get, "/v1/pools", role: .read, query: ["at", "after", "limit"], .respond(StateResponses.pools)),
         Route(.get, "/v1/pools/{namespace}/{name}", role: .read, query: ["at"], .respond(StateResponses.pool)),
+        Route(
+            .get, "/v1/pools/{namespace}/{name}/series", role: .read, query: ["from", "to", "columns", "points"],
+            .respond(SeriesResponses.ofPool)),
+        Route(
+            .get, "/v1/pools/{namespace}/{name}/decisions", role: .read,
+            query: ["from", "to", "order", "changes", "shadow", "after", "before", "limit"], .respond(DecisionResponses.ofPool)),
+        Route(.get, "/v1/pools/{namespace}/{name}/when", role: .read, query: ["condition", "before"], .respond(SeriesResponses.when)),
+        Route(
+            .get, "/v1/series", role: .read, query: ["from", "to", "columns", "points", "after", "limit"], .respond(SeriesResponses.ofMany)),
+        Route(.get, "/v1/nodes", role: .read, query: ["at", "after", "limit"], .respond(StateResponses.nodes)),
+        Route(.get, "/v1/moments", role: .read, query: ["at"], .respond(StateResponses.moment)),
         Route(.get, "/v1/workers", role: .read, query: ["at", "pool", "after", "limit"], .respond(StateResponses.workers)),
         Route(.get, "/v1/workers/{name}", role: .read, query: ["at", "namespace", "pool"], .respond(StateResponses.worker)),
         Route(.get, "/v1/workers/{namespace}/{name}", role: .read, workers: true, query: ["at"], .respond(StateResponses.worker)),
@@ -41,13 +54,15 @@ enum RouteTable {
         Route(.get, "/v1/actors/{namespace}/{id}", role: .read, workers: true, query: ["at"], .respond(StateResponses.actor)),
         Route(.get, "/v1/actors/{namespace}/{id}/history", role: .read, query: ["after", "limit"], .respond(HistoryResponses.actor)),
         Route(.get, "/v1/actors/{namespace}/{id}/placement", role: .read, query: ["at"], .respond(StateResponses.placement)),
-        Route(.get, "/v1/decisions", role: .read, query: ["pool", "after", "limit"], .respond(DecisionResponses.list)),
+        Route(
+            .get, "/v1/decisions", role: .read,
+            query: ["pool", "from", "to", "order", "changes", "shadow", "after", "before", "limit"], .respond(DecisionResponses.list)),
         Route(.get, "/v1/decisions/{seq}", role: .read, .respond(DecisionResponses.one)),
     ]
 
     private static let policies = [
-        Route(.get, "/v1/policies", role: .read, .respond(PolicyResponses.list)),
-        Route(.get, "/v1/policies/{namespace}/{name}", role: .read, .respond(PolicyResponses.one)),
+        Route(.get, "/v1/policies", role: .read, query: ["at"], .respond(PolicyResponses.list)),
+        Route(.get, "/v1/policies/{namespace}/{name}", role: .read, query: ["at"], .respond(PolicyResponses.one)),
         Route(.put, "/v1/policies/{namespace}/{name}", role: .admin, query: ["dryRun"], .respond(PolicyResponses.put)),
         Route(.delete, "/v1/policies/{namespace}/{name}", role: .admin, .respond(PolicyResponses.remove)),
         Route(.delete, "/v1/pools/{namespace}/{name}", role: .admin, .respond(PolicyResponses.removePool)),

@@ -1,6 +1,7 @@
 import Views
 import Domain
 import HTTPTransport
+import HTTPTypes
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -15,22 +16,29 @@ enum StateResponses {
     @Sendable static func pools(_ request: RoutedRequest) async throws -> Response {
         let limit = try request.pageLimit()
         let after = request.query.text("after")
-        let all = await (try plane(request)).pools().map { (key: "\($0.namespace)/\($0.name)", view: $0) }.sorted { $0.key < $1.key }
-        let rest = after.map { after in all.filter { $0.key > after } } ?? all
-        return try page(rest.prefix(limit + 1).map(\.view), limit) { "\($0.namespace)/\($0.name)" }
+        let plane = try await plane(request)
+        return try await placed(plane) {
+            let all = await plane.pools().map { (key: "\($0.namespace)/\($0.name)", view: $0) }.sorted { $0.key < $1.key }
+            let rest = after.map { after in all.filter { $0.key > after } } ?? all
+            return try page(rest.prefix(limit + 1).map(\.view), limit) { "\($0.namespace)/\($0.name)" }
+        }
     }
 
     @Sendable static func pool(_ request: RoutedRequest) async throws -> Response {
-        try one(await (try plane(request)).pool(request.poolName), "pool", request.poolName)
+        let plane = try await plane(request)
+        return try await placed(plane) { try one(await plane.pool(request.poolName), "pool", request.poolName) }
     }
 
     @Sendable static func workers(_ request: RoutedRequest) async throws -> Response {
         let limit = try request.pageLimit()
         let query = request.query
-        let found = await (try plane(request)).workers(pool: query.pool(), after: query.text("after"), limit: limit + 1)
-        // A name says where to go on, unless the next one has the same.
-        let last = found.count > limit ? found[limit - 1].name == found[limit].name : false
-        return try page(found, limit) { last ? $0.fullName : $0.name }
+        let plane = try await plane(request)
+        return try await placed(plane) {
+            let found = await plane.workers(pool: query.pool(), after: query.text("after"), limit: limit + 1)
+            // A name says where to go on, unless the next one has the same.
+            let last = found.count > limit ? found[limit - 1].name == found[limit].name : false
+            return try page(found, limit) { last ? $0.fullName : $0.name }
+        }
     }
 
     /// A worker says that it is there.
@@ -44,8 +52,8 @@ enum StateResponses {
 
     @Sendable static func worker(_ request: RoutedRequest) async throws -> Response {
         let name = request.fullName("name")
-        return try ViewJSON.response(
-            try only(await (try plane(request)).workers(named: name), "worker", name) { $0.fullName })
+        let plane = try await plane(request)
+        return try await placed(plane) { try ViewJSON.response(try only(await plane.workers(named: name), "worker", name) { $0.fullName }) }
     }
 
     @Sendable static func actors(_ request: RoutedRequest) async throws -> Response {
@@ -53,17 +61,22 @@ enum StateResponses {
         let query = request.query
         let status = try state(query.text("status"))
         let plane = try await plane(request)
-        let found = await plane.actors(pool: query.pool(), status: status, after: query.text("after"), limit: limit + 1)
-        // An id says where to go on, unless another has it too.
-        let isShared = found.count > limit ? await plane.actors(named: found[limit - 1].id).count > 1 : false
-        return try page(found, limit) { isShared ? $0.fullName : $0.id }
+        return try await placed(plane) {
+            let found = await plane.actors(pool: query.pool(), status: status, after: query.text("after"), limit: limit + 1)
+            // An id says where to go on, unless another has it too.
+            let isShared = found.count > limit ? await plane.actors(named: found[limit - 1].id).count > 1 : false
+            return try page(found, limit) { isShared ? $0.fullName : $0.id }
+        }
     }
 
     @Sendable static func actor(_ request: RoutedRequest) async throws -> Response {
         let id = request.fullName("id")
-        var view = try await onlyActor(id, try await plane(request))
-        if request.query.text("at") == nil { view.upstream = request.parts.upstream?(view.fullName) }
-        return try ViewJSON.response(view)
+        let plane = try await plane(request)
+        return try await placed(plane) {
+            var view = try await onlyActor(id, plane)
+            if request.query.text("at") == nil { view.upstream = request.parts.upstream?(view.fullName) }
+            return try ViewJSON.response(view)
+        }
     }
 
     @Sendable static func placement(_ request: RoutedRequest) async throws -> Response {
@@ -77,7 +90,54 @@ enum StateResponses {
         return try ViewJSON.response(view)
     }
 
+    @Sendable static func nodes(_ request: RoutedRequest) async throws -> Response {
+        let limit = try request.pageLimit()
+        let after = request.query.text("after")
+        let plane = try await plane(request)
+        return try await placed(plane) {
+            let rest = await plane.nodes().filter { node in after.map { node.node > $0 } ?? true }
+            return try page(rest.prefix(limit + 1), limit) { $0.node }
+        }
+    }
+
+    /// Which position is a moment, and where does the log end?
+    @Sendable static func moment(_ request: RoutedRequest) async throws -> Response {
+        let log = request.parts.log
+        let head = await log.lastPosition
+        let seq: Position
+        switch try request.query.moment("at") {
+        case nil: seq = head
+        case .position(let position): seq = min(position, head)
+        case .time(let time): seq = try await log.position(at: time)
+        }
+        let (at, headAt, first) = (try await time(of: seq, log), try await time(of: head, log), try await time(of: 1, log))
+        return .object { json in
+            json.member("seq", seq)
+            for (name, time) in [("at", at), ("headAt", headAt), ("first", first)] {
+                json.key(name)
+                if let time { json.time(time) } else { json.null() }
+            }
+            json.member("head", head)
+            json.member("now", request.parts.now())
+        }
+    }
+
+    private static func time(of position: Position, _ log: any EventReading) async throws -> LogTime? {
+        guard position > 0 else { return nil }
+        return try await log.read(EventPageQuery(after: position - 1, limit: 1)).batches.first?.at
+    }
+
     // MARK: - Helpers
+
+    /// The answer, with the position whose state it is: what it says may be of a little later.
+    static func placed(_ plane: any ControlPlane, _ answer: () async throws -> Response) async throws -> Response {
+        let position = await plane.position()
+        var response = try await answer()
+        if let position, let name = positionField { response.fields[name] = String(position) }
+        return response
+    }
+
+    private static let positionField = HTTPField.Name("Greenroom-Position")
 
     /// The actor of that name, which must be the only one.
     static func onlyActor(_ id: String, _ plane: any ControlPlane) async throws -> ActorView {
@@ -92,13 +152,10 @@ enum StateResponses {
     }
 
     /// The state now, or at `?at=`.
-    private static func plane(_ request: RoutedRequest) async throws -> any ControlPlane {
-        guard let text = request.query.text("at") else { return request.parts.plane }
+    static func plane(_ request: RoutedRequest) async throws -> any ControlPlane {
+        guard let moment = try request.query.moment("at") else { return request.parts.plane }
         if request.isOfWorker {
             throw Problem(.forbidden, "the role worker reads the state of now: leave out at, or use a token with read", field: "at")
-        }
-        guard let moment = Moment(text) ?? LogTime(rfc3339: plusRestored(text)).map({ .time($0) }) else {
-            throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
         }
         guard let stateAt = request.parts.stateAt else {
             throw Problem(.invalidRequest, "this server has no access to history: leave out at", field: "at")
@@ -106,14 +163,8 @@ enum StateResponses {
         do throws(ControlFault) {
             return try await stateAt(moment)
         } catch {
-            throw Problem(error)
+            throw Problem(past: error)
         }
-    }
-
-    /// A time with an offset that was written as it is, whose `+` a query reads as a space.
-    private static func plusRestored(_ text: String) -> String {
-        guard let space = text.lastIndex(of: " ") else { return text }
-        return "\(text[..<space])+\(text[text.index(after: space)...])"
     }
 
     private static func state(_ text: String?) throws(Problem) -> ActorState? {
@@ -137,6 +188,18 @@ enum StateResponses {
     }
 }
 
+extension Problem {
+    /// Of a state of the past that wasn't made.
+    init(past fault: ControlFault) {
+        guard case .overloaded(let seconds) = fault else {
+            self.init(fault)
+            return
+        }
+        self.init(
+            .overloaded, "too many states of the past are being made, or wait: retry after \(seconds) s", retryAfterSeconds: seconds)
+    }
+}
+
 extension RoutedRequest {
     /// `NAMESPACE/NAME` of an actor or a worker, as far as it is said: by the path, or by `namespace` or `pool` beside it.
     func fullName(_ parameter: String) -> String {
@@ -150,10 +213,12 @@ extension RoutedRequest {
 
 /// The JSON of views: sorted members, so that equal answers are equal bytes.
 enum ViewJSON {
-    static func response(_ view: some Encodable) throws -> Response {
+    static func response(_ view: some Encodable) throws -> Response { .json(try bytes(view)) }
+
+    static func bytes(_ view: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return .json(Array(try encoder.encode(view)))
+        return Array(try encoder.encode(view))
     }
 }
 

@@ -15,7 +15,7 @@ struct Route: Sendable {
     }
 
     /// Which limit counts the request while it is in flight.
-    enum Limit: Sendable { case requests, placements, events, health }
+    enum Limit: Sendable { case requests, placements, events, watches, health }
 
     /// Its place in the table, and in the metrics.
     var index = 0

@@ -20,6 +20,9 @@ final class ServiceShared: Sendable {
     let requests: SharedLimit
     let waitingPlacements: SharedLimit
     let followStreams: SharedLimit
+    let watches: SharedLimit
+    let watchesByName: SharesByName
+    let board: BoardFeed
     let meters: SharedRendering?
     let followers: EventFanOut
 
@@ -36,6 +39,9 @@ final class ServiceShared: Sendable {
         requests = SharedLimit(limit: limits.requests)
         waitingPlacements = SharedLimit(limit: limits.waitingPlacements)
         followStreams = SharedLimit(limit: limits.followStreams)
+        watches = SharedLimit(limit: limits.watches)
+        watchesByName = SharesByName(limit: limits.watchesOfOne)
+        board = BoardFeed(plane: parts.plane)
         meters = parts.metricsText.map { SharedRendering($0) }
         followers = EventFanOut(log: parts.log, sliceEvents: limits.readEvents)
     }

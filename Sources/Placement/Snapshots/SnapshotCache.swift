@@ -93,6 +93,8 @@ package struct SnapshotCache: Sendable {
     package func golden(of template: NameID) -> Golden? { goldenByTemplate[template].map { goldens[$0] } }
 
     package func usedBytes(on node: NameID) -> Int64 { nodeByName[node].map { nodes[$0].usedBytes } ?? 0 }
+    /// Snapshots that it has, of any use.
+    package func snapshots(on node: NameID) -> Int { nodeByName[node].map { nodes[$0].entries } ?? 0 }
     package func capacityBytes(of node: NameID) -> Int64 { nodeByName[node].map { nodes[$0].capacityBytes } ?? limits.assumedCapacityBytes }
 
     /// Bytes on the node that would be restored from there again, halved for each quarter of an hour since their last use.

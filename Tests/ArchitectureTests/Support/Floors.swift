@@ -29,7 +29,7 @@ struct Floor: Sendable {
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
-        "ServiceClient", "SubstrateGateway", "Telemetry", "Output",
+        "Series", "ServiceClient", "SubstrateGateway", "Telemetry", "Output",
     ]
 
     static let table: [Floor] = [
@@ -61,6 +61,9 @@ struct Floor: Sendable {
         Floor(
             target: "Simulation", level: 3,
             ours: ["Basics", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Replay"]),
+        Floor(
+            target: "Series", level: 3, ours: ["Domain", "Autoscaling", "EventLog", "State", "Views", "Replay"],
+            packages: ["GRDB", "Logging", "ServiceLifecycle"]),
         Floor(
             target: "HTTPService", level: 3, ours: belowThree.union(["HTTPTransport", "WebPage"]),
             packages: http.union(operating).union(["Crypto"])),

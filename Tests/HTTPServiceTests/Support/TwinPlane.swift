@@ -53,6 +53,9 @@ final class TwinPlane: ControlPlane {
         state.withLock { edit(&$0.script) }
     }
 
+    /// Something has changed.
+    func edit(_ edit: (inout Script) -> Void) { state.withLock { edit(&$0.script) } }
+
     var waitingCallers: Int { state.withLock { $0.waits.count } }
 
     var calls: [String] { state.withLock { $0.calls } }

@@ -11,7 +11,7 @@ import Testing
     private static let whole = #"""
         "listen": "127.0.0.1:8080",
         "tls": {"listen": "127.0.0.1:8443", "certificate": "c.pem", "key": "k.pem"},
-        "tokens": "tokens", "allowedHosts": ["a"], "openMetrics": true, "eventLoops": 2, "database": "a.db", "checkpointEvents": 1000,
+        "tokens": "tokens", "allowedHosts": ["a"], "openMetrics": true, "eventLoops": 2, "database": "a.db", "checkpointEvents": 1000, "series": true,
         "policies": ["p"], "secrets": "s",
         "logging": {"level": "info", "format": "json"},
         "workers": {"server": "http://127.0.0.1:8080", "arguments": ["a"], "nodes": ["n"], "tokenFile": "t"},
