@@ -242,6 +242,8 @@ package struct GreenroomService: Sendable {
         http.version = Version.text
         if let gateway { http.upstream = { gateway.board.trouble(of: $0) } }
         http.stateAt = { moment async throws(ControlFault) in try Self.state(of: log, at: moment) }
+        let desk = UsageDesk(log: log)
+        http.usage = { query async throws(ControlFault) in try await desk.report(query) }
         if let metrics {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in

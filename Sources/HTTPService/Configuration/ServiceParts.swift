@@ -1,6 +1,7 @@
 package import Autoscaling
 package import Views
 package import Domain
+package import Replay
 
 // What does the HTTP service speak for?
 //
@@ -14,6 +15,8 @@ package struct ServiceParts: Sendable {
     package var readPolicies: @Sendable (_ text: String) throws(PolicyProblems) -> [Policy]
     /// The state at an earlier moment; nil where this server has no access to history.
     package var stateAt: (@Sendable (Moment) async throws(ControlFault) -> any ControlPlane)?
+    /// What was used in a stretch of the log; nil where this server has no access to history.
+    package var usage: (@Sendable (UsageQuery) async throws(ControlFault) -> UsageReport)?
     package var readiness: [ReadinessCheck] = []
     /// Where this instance stands by for another: a sentence that says who leads. Every route but health and metrics is then
     /// refused with 503, so neither `log` nor `plane` is asked. Must not wait.

@@ -43,6 +43,7 @@ enum RouteTable {
         Route(.get, "/v1/actors/{namespace}/{id}/placement", role: .read, query: ["at"], .respond(StateResponses.placement)),
         Route(.get, "/v1/decisions", role: .read, query: ["pool", "after", "limit"], .respond(DecisionResponses.list)),
         Route(.get, "/v1/decisions/{seq}", role: .read, .respond(DecisionResponses.one)),
+        Route(.get, "/v1/usage", role: .read, query: ["from", "to", "by", "pool", "format"], .respond(UsageResponses.report)),
     ]
 
     private static let policies = [

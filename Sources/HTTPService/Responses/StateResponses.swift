@@ -93,13 +93,11 @@ enum StateResponses {
 
     /// The state now, or at `?at=`.
     private static func plane(_ request: RoutedRequest) async throws -> any ControlPlane {
-        guard let text = request.query.text("at") else { return request.parts.plane }
+        guard request.query.text("at") != nil else { return request.parts.plane }
         if request.isOfWorker {
             throw Problem(.forbidden, "the role worker reads the state of now: leave out at, or use a token with read", field: "at")
         }
-        guard let moment = Moment(text) ?? LogTime(rfc3339: plusRestored(text)).map({ .time($0) }) else {
-            throw Problem(.invalidRequest, "at must be a position or a time such as 2026-11-21T07:32:00Z", field: "at")
-        }
+        guard let moment = try moment(request.query.text("at"), "at") else { return request.parts.plane }
         guard let stateAt = request.parts.stateAt else {
             throw Problem(.invalidRequest, "this server has no access to history: leave out at", field: "at")
         }
@@ -108,6 +106,15 @@ enum StateResponses {
         } catch {
             throw Problem(error)
         }
+    }
+
+    /// A position or a time, as a parameter says it; nil where it is missing.
+    static func moment(_ text: String?, _ name: String) throws(Problem) -> Moment? {
+        guard let text else { return nil }
+        guard let moment = Moment(text) ?? LogTime(rfc3339: plusRestored(text)).map({ .time($0) }) else {
+            throw Problem(.invalidRequest, "\(name) must be a position or a time such as 2026-11-21T07:32:00Z", field: name)
+        }
+        return moment
     }
 
     /// A time with an offset that was written as it is, whose `+` a query reads as a space.
