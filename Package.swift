@@ -144,7 +144,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Replay",
-            dependencies: ["Domain", "EventLog", "State"],
+            dependencies: ["Basics", "Domain", "EventLog", "State"],
             swiftSettings: strict),
 
         // Floor 3: what would have been, on a trace or on a log that was recorded.
@@ -191,7 +191,7 @@ let package = Package(
         .target(
             name: "HTTPService",
             dependencies: [
-                "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "Policies",
+                "Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "Policies", "Replay",
                 "HTTPTransport", "WebPage", log, metrics, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ] + nio,
@@ -265,6 +265,20 @@ let package = Package(
                 .product(name: "XMLCoder", package: "XMLCoder"),
             ],
             swiftSettings: strict),
+        // What other systems hear: events to sinks, metrics and traces to an OpenTelemetry collector.
+        .target(
+            name: "Outward",
+            dependencies: [
+                "Basics", "Machine", "Domain", "EventLog", "HTTPCalls", log, metrics, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["Protos"],
+            swiftSettings: strict),
         .target(
             name: "Telemetry",
             dependencies: ["Machine", "Domain", log, metrics, .product(name: "CoreMetrics", package: "swift-metrics")],
@@ -282,7 +296,7 @@ let package = Package(
                 "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay", "Series",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
-                "SubstrateGateway", "Telemetry", "Output",
+                "SubstrateGateway", "Telemetry", "Output", "Outward",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -370,7 +384,7 @@ let package = Package(
         .testTarget(
             name: "HTTPServiceTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "HTTPService", "HTTPTransport",
+                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "HTTPService", "HTTPTransport",
                 "HTTPTestSupport", "ServiceClient", "Benchmarks", "WebPage", log, metrics, lifecycle,
             ] + nio, swiftSettings: strict),
         .testTarget(
@@ -439,6 +453,15 @@ let package = Package(
             name: "PollersTests", dependencies: ["Machine", "TestSupport", "Domain", "Autoscaling", "Pollers", log],
             exclude: ["Support/rude_server.py"],
             swiftSettings: strict),
+        .testTarget(
+            name: "OutwardTests",
+            dependencies: [
+                "Basics", "Machine", "TestSupport", "Domain", "EventLog", "Outward", log,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], swiftSettings: strict),
         .testTarget(
             name: "ObjectStorageTests",
             dependencies: [

@@ -22,3 +22,9 @@ out=Sources/SubstrateGateway/Generated
 mkdir -p "$out"
 $protoc --proto_path Sources/SubstrateGateway/Protos ateapi.proto \
     --plugin "$bin/protoc-gen-swift" --swift_out "$out" --swift_opt Visibility=Package,UseAccessLevelOnImports=true
+
+# Messages alone, sent by HTTP.
+out=Sources/Outward/Generated
+mkdir -p "$out"
+$protoc --proto_path Sources/Outward/Protos common.proto resource.proto trace.proto metrics.proto trace_service.proto metrics_service.proto \
+    --plugin "$bin/protoc-gen-swift" --swift_out "$out" --swift_opt Visibility=Internal,UseAccessLevelOnImports=true

@@ -250,6 +250,8 @@ package struct GreenroomService: Sendable {
             configuration.keepsSeries
             ? PoolSeries(log: log, archive: archive, now: { log.now }, logger: Logger(labelLike: logger, "greenroom.series")) : nil
         http.series = series
+        let desk = UsageDesk(log: log)
+        http.usage = { query async throws(ControlFault) in try await desk.report(query) }
         if let metrics {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in

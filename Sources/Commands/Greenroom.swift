@@ -32,7 +32,10 @@ package struct Greenroom: AsyncParsableCommand {
         version: Version.line,
         groupedSubcommands: [
             CommandGroup(
-                name: "Look", subcommands: [GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self]),
+                name: "Look",
+                subcommands: [
+                    GetCommand.self, TopCommand.self, HistoryCommand.self, EventsCommand.self, ExplainCommand.self, UsageCommand.self,
+                ]),
             CommandGroup(
                 name: "Change",
                 subcommands: [

@@ -1,6 +1,7 @@
 package import Autoscaling
 package import Views
 package import Domain
+package import Replay
 
 // What does the HTTP service speak for?
 //
@@ -18,6 +19,8 @@ package struct ServiceParts: Sendable {
     package var series: (any SeriesReading)?
     /// The log's time.
     package var now: @Sendable () -> LogTime = { .zero }
+    /// What was used in a stretch of the log; nil where this server has no access to history.
+    package var usage: (@Sendable (UsageQuery) async throws(ControlFault) -> UsageReport)?
     package var readiness: [ReadinessCheck] = []
     /// Where this instance stands by for another: a sentence that says who leads. Every route but health and metrics is then
     /// refused with 503, so neither `log` nor `plane` is asked. Must not wait.

@@ -86,6 +86,15 @@ extension OpenAPIDocument {
         "parameters":[{"$ref":"#/components/parameters/Pool"},\(decisionRange),{"$ref":"#/components/parameters/Limit"}],
         "responses":{\(page("Decision"))}}},
         "/v1/decisions/{seq}":{"get":{"operationId":"getDecision","x-role":"read","summary":"The decision at a position",
-        "parameters":[{"name":"seq","in":"path","required":true,"schema":{"type":"integer","minimum":1}}],"responses":{\(one("Decision"))}}}
+        "parameters":[{"name":"seq","in":"path","required":true,"schema":{"type":"integer","minimum":1}}],"responses":{\(one("Decision"))}},
+        "/v1/usage":{"get":{"operationId":"getUsage","x-role":"read","summary":"Slot-seconds, turns, waits, restores and bytes in a stretch of the log",
+        "description":"Counted from the log. Between two times the stretch is half open: what happened at to belongs to the next one, so that months add up.",
+        "parameters":[{"name":"from","in":"query","description":"A position or a time; by default the beginning of the log","schema":{"type":"string"}},
+        {"name":"to","in":"query","description":"A position or a time; by default the last commit","schema":{"type":"string"}},
+        {"name":"by","in":"query","description":"What a row is","schema":{"enum":["tenant","template","actor","pool"],"default":"tenant"}},
+        {"$ref":"#/components/parameters/Pool"},
+        {"name":"format","in":"query","description":"CSV has one line for each row","schema":{"enum":["json","csv"],"default":"json"}}],
+        "responses":{"200":{"description":"The report","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Usage"}},"text/csv":{"schema":{"type":"string"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"404":{"$ref":"#/components/responses/Problem"},"429":{"$ref":"#/components/responses/Busy"},"503":{"$ref":"#/components/responses/Busy"}}}}
         """
 }

@@ -58,6 +58,7 @@ enum RouteTable {
             .get, "/v1/decisions", role: .read,
             query: ["pool", "from", "to", "order", "changes", "shadow", "after", "before", "limit"], .respond(DecisionResponses.list)),
         Route(.get, "/v1/decisions/{seq}", role: .read, .respond(DecisionResponses.one)),
+        Route(.get, "/v1/usage", role: .read, query: ["from", "to", "by", "pool", "format"], .respond(UsageResponses.report)),
     ]
 
     private static let policies = [

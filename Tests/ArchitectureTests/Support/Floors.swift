@@ -29,7 +29,7 @@ struct Floor: Sendable {
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
-        "Series", "ServiceClient", "SubstrateGateway", "Telemetry", "Output",
+        "Series", "ServiceClient", "SubstrateGateway", "Telemetry", "Output", "Outward",
     ]
 
     static let table: [Floor] = [
@@ -50,7 +50,7 @@ struct Floor: Sendable {
             ours: ["Basics", "Machine", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views"],
             packages: ["GreenroomOpenCombine", "OpenCombine"]),
         Floor(target: "Policies", level: 2, ours: ["Basics", "Domain", "YAML", "Autoscaling"], packages: ["Yams"]),
-        Floor(target: "Replay", level: 2, ours: ["Domain", "EventLog", "State"]),
+        Floor(target: "Replay", level: 2, ours: ["Basics", "Domain", "EventLog", "State"]),
         Floor(target: "HTTPTransport", level: 2, ours: ["Domain", "Machine"], packages: http.union(["Logging"])),
         Floor(target: "WebPage", level: 1, ours: ["Basics"]),
         Floor(
@@ -89,6 +89,9 @@ struct Floor: Sendable {
         Floor(
             target: "Pollers", level: 3, ours: ["Basics", "Machine", "Domain", "Autoscaling", "HTTPCalls"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
+        Floor(
+            target: "Outward", level: 3, ours: ["Basics", "Machine", "Domain", "EventLog", "HTTPCalls"],
+            packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Crypto", "SwiftProtobuf", "Logging", "Metrics", "ServiceLifecycle"]),
         Floor(target: "Telemetry", level: 3, ours: ["Machine", "Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(target: "Output", level: 3, ours: ["BuildCommit", "Machine", "Domain", "EventLog"], packages: ["Yams"]),
