@@ -118,18 +118,37 @@ import Testing
         log.close()
     }
 
-    @Test("what one of our own watches tells again, in the words of that moment, is no conflict")
-    func watches() throws {
+    @Test(
+        "what one of our own watches tells again, in the words of that moment, is no conflict; what comes over the API is one",
+        arguments: [
+            ("/greenroom/kubernetes/pods", false), ("/greenroom/local-workers/7", false), ("/greenroom/pollers", false),
+            ("/greenroom/send", true), ("/greenroom/worker/ns/w", true), ("/greenroomer", true),
+        ])
+    func watches(source: String, isConflict: Bool) throws {
         let directory = try TemporaryDirectory()
         let log = try EventLog.open(.test(directory.file("log.db")))
         var batch = EventBatch()
         for reason in ["ErrImagePull", "ImagePullBackOff"] {
             batch.append(
-                .workerDraining, source: "/greenroom/kubernetes/pods", id: "1", subject: "w", pool: "ns/p",
-                body: Array(#"{"reason":"\#(reason)"}"#.utf8))
+                .workerDraining, source: source, id: "1", subject: "w", pool: "ns/p", body: Array(#"{"reason":"\#(reason)"}"#.utf8))
         }
         let receipt = try log.appendNow(batch)
-        #expect(receipt.duplicates == 1 && receipt.conflicts.isEmpty)
+        #expect(receipt.duplicates == 1 && receipt.conflicts == (isConflict ? [1] : []))
+        log.close()
+    }
+
+    @Test("who did it doesn't count where the service says it: the same event may come with another token")
+    func author() throws {
+        let directory = try TemporaryDirectory()
+        let log = try EventLog.open(.test(directory.file("log.db")))
+        func deleted(_ body: String) throws -> AppendReceipt {
+            var batch = EventBatch()
+            batch.append(.actorDeleted, source: "/s", id: "1", subject: "ns/a", body: Array(body.utf8))
+            return try log.appendNow(batch)
+        }
+        _ = try deleted(#"{"by":"ops"}"#)
+        for body in ["", "{}", #"{"by":"ops"}"#, #"{"by":"somebody else"}"#] { #expect(try deleted(body).conflicts.isEmpty, "\(body)") }
+        for body in [#"{"n":1}"#, #"{"by":"ops","n":1}"#] { #expect(try deleted(body).conflicts == [0], "\(body)") }
         log.close()
     }
 

@@ -66,8 +66,8 @@ private struct Phrase {
             milliseconds("expectedMillis", "for about ")
         case .actorPlaced:
             say("worker", "on "); say("tier"); say("restoreFrom", "from "); waited()
-            // Told by the request itself.
-            known.formUnion(["request", "expectedMillis"])
+            // Told by the request itself; what was looked at, and the estimate, which `explain actor` tells.
+            known.formUnion(["request", "expectedMillis", "workerVersion", "asOf", "score", "restoreSeconds"])
         case .actorRunning: say("worker", "on "); say("restoredFrom", "restored from "); milliseconds("restoreMillis", "in ")
         case .actorPaused, .actorSuspended: say("worker", "left "); say("snapshot", "snapshot "); bytes()
         case .actorCrashed: say("worker", "on "); say("reason"); say("by", "by ")

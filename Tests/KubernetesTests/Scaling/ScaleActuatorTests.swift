@@ -125,9 +125,9 @@ import Testing
             let name = bench.pods[1]
             let earlier = WorkerIdentity(name, uid: "of the pod before")
             try await bench.actuator.resize(bench.pool, to: 1, fence: Fence(1))
-            try await bench.actuator.drain(WorkerIdentity(earlier), of: bench.pool, fence: Fence(1))
-            try await bench.actuator.remove(WorkerIdentity(earlier), of: bench.pool, fence: Fence(1))
-            #expect(try await !bench.actuator.cancelDrain(WorkerIdentity(earlier), of: bench.pool, fence: Fence(1)))
+            try await bench.actuator.drain(earlier, of: bench.pool, fence: Fence(1))
+            try await bench.actuator.remove(earlier, of: bench.pool, fence: Fence(1))
+            #expect(try await !bench.actuator.cancelDrain(earlier, of: bench.pool, fence: Fence(1)))
             let pod = try #require(bench.pod(name))
             #expect(pod.drainingReason == nil && !pod.isRemoving && bench.replicas == 2)
             try await bench.actuator.drain(WorkerIdentity(name, uid: pod.uid), of: bench.pool, fence: Fence(1))

@@ -52,7 +52,7 @@ struct IncidentsServedTests {
         }
     }
 
-    private func start() async throws -> Desk {
+    private func start(workersHaveToken: Bool = true) async throws -> Desk {
         let served = try Served { folder in
             let tokens = folder.appendingPathComponent("tokens")
             try Desk.tokens.map { "\(Desk.token($0.0)) \($0.1) \($0.0)\n" }.joined().write(to: tokens, atomically: true, encoding: .utf8)
@@ -60,7 +60,7 @@ struct IncidentsServedTests {
             for (name, _) in Desk.tokens {
                 try Desk.token(name).write(to: folder.appendingPathComponent(name), atomically: true, encoding: .utf8)
             }
-            return "tokens: tokens\nworkers: {tokenFile: worker}"
+            return "tokens: tokens\n" + (workersHaveToken ? "workers: {tokenFile: worker}" : "")
         }
         try await served.start()
         return Desk(served: served)
@@ -97,10 +97,23 @@ struct IncidentsServedTests {
         for actor in ["a1", "a2"] { try await desk.request(actor, "demo/chat") }
         try await desk.says("What limits it\n  maxReplicaCount 1 → 1", "explain", "pool", "demo/chat")
         try await desk.says("raise the maximum:  greenroom scale demo/chat --max 2", "explain", "pool", "demo/chat")
-        #expect(try await desk.run("scale", "demo/chat", "--max", "2").status == 0)
-        try await eventually("both run: \(desk.served.log)") {
-            try await desk.run("get", "actors", "--pool", "demo/chat", "--status", "running").output.split(separator: "\n").count == 3
+        // No new decision follows, as the count stays.
+        try await desk.request("a3", "demo/chat")
+        try await desk.says("(2 are wanted); time alone changes nothing\n  by now its triggers want 3", "explain", "pool", "demo/chat")
+        try await desk.says("raise the maximum:  greenroom scale demo/chat --max 3", "explain", "pool", "demo/chat")
+        #expect(try await desk.run("scale", "demo/chat", "--max", "3").status == 0)
+        try await eventually("all run: \(desk.served.log)") {
+            try await desk.run("get", "actors", "--pool", "demo/chat", "--status", "running").output.split(separator: "\n").count == 4
         }
+        try await desk.says("nothing: it is what the triggers want", "explain", "pool", "demo/chat")
+    }
+
+    @Test func `a pool of processes without a token: explain pool shows the worker's last line, which says what to write`() async throws {
+        let desk = try await start(workersHaveToken: false)
+        try await desk.apply("chat", Self.process("chat", #"["true"]"#))
+        try await desk.request("a1", "demo/chat")
+        try await desk.says("has the role read or worker", "explain", "pool", "demo/chat")
+        try await desk.says("workers.tokenFile in the service's configuration", "explain", "pool", "demo/chat")
     }
 
     @Test func `the command isn't there: explain pool shows the crash and its reason`() async throws {
