@@ -765,6 +765,17 @@ import Testing
         }
     }
 
+    @Test("an update that goes on over a restart isn't told to be over before its pods are counted")
+    func updateGoesOn() async throws {
+        try await withBench(replicas: 4) { bench in
+            makeAllReady(bench)
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["ateomImage"] = "ateom:2" }
+            await bench.run(isUpdating: true)
+            try await eventually("it is counted: \(bench.events.values)") { try observations(bench).last == "4/3 updating 4" }
+            #expect(try observations(bench).allSatisfy { !$0.hasSuffix("updating 0") }, "\(bench.events.values)")
+        }
+    }
+
     @Test("a Deployment's rolling update is an Event, and holds nothing")
     func deploymentUpdate() async throws {
         try await withBench(replicas: 0) { bench in
@@ -776,7 +787,7 @@ import Testing
             try await eventually("ready") {
                 bench.events.values.contains { $0 == #"pool.observed ns/web {"specReplicas":2,"readyReplicas":2}"# }
             }
-            bench.twin.edit(.deployments, "ns", "web") { $0["spec"]["template"]["metadata"]["labels"]["v"] = "2" }
+            bench.twin.edit(.deployments, "ns", "web") { $0["spec"]["template"] = ["metadata": ["labels": ["v": "2"]]] }
             for _ in 0..<4 { makeAllReady(bench) }
             try await eventually("two others are ready") { bench.events.values.count { $0.hasPrefix("worker.gone") } == 2 }
             #expect(bench.events.values.allSatisfy { !$0.contains("updating") })
