@@ -90,14 +90,18 @@ extension MetricDescription {
         .init("greenroom_pool_busy_workers", "Workers that hold at least one actor, or whose pod reports work."),
         .init("greenroom_pool_starting_workers", "Workers requested that are not ready yet."),
         .init("greenroom_pool_draining_workers", "Workers that take no more actors."),
-        .init("greenroom_pool_updating_workers", "Workers that a rolling update of the target has to make yet, while the count is held for it."),
+        .init(
+            "greenroom_pool_updating_workers",
+            "Workers that a rolling update of the target has to make yet, while the count is held for it."),
         .init(
             "greenroom_pool_reported_workers",
             "Workers of pools whose pods are asked, by what the pod said last: busy, idle, or unknown if it didn't answer."),
         .init("greenroom_workers_gone_total", "Workers that ended, by pool and reason: drained, lost, failed_to_start."),
         .init("greenroom_actors_crashed_total", "Turns that ended badly, by themselves or with their worker, by pool."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state; waiting ones by reason. Counts the whole queue."),
-        .init("greenroom_pool_condition", "1 if a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing, Updating, NoPolicy."),
+        .init(
+            "greenroom_pool_condition",
+            "1 if a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing, Updating, NoPolicy."),
         .init("greenroom_oldest_wait_seconds", "Age of the oldest waiting actor; 0 if none waits.", unit: .seconds),
         .init("greenroom_wait_seconds", "Time actors waited for a worker.", unit: .seconds, buckets: Buckets.waitSeconds),
         .init("greenroom_placements_total", "Actors placed on a worker, by tier of their snapshot."),

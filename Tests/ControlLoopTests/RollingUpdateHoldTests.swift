@@ -21,8 +21,17 @@ import Testing
         for number in 1...4 { loop.request("a\(number)") }
         loop.advance(5)
         observe(loop, 4)
+        for number in 1...4 { loop.send(.actorRunning, "a\(number)", #"{"worker":"\#(worker(loop, number))"}"#) }
+        loop.settle()
         #expect(try loop.pool.busy == 4)
         return loop
+    }
+
+    private func worker(_ loop: LoopHarness, _ number: Int) -> String { loop.view(of: "a\(number)")?.worker ?? "" }
+
+    private func suspendAll(_ loop: LoopHarness) {
+        for number in 1...4 { loop.send(.actorSuspended, "a\(number)", #"{"worker":"\#(worker(loop, number))"}"#) }
+        loop.settle()
     }
 
     private func observe(_ loop: LoopHarness, _ spec: Int, updating: Int? = nil) {
@@ -71,7 +80,7 @@ import Testing
     @Test func `an update that doesn't end holds the count for ten minutes from its beginning, also over a restart`() throws {
         let loop = try busyLoop()
         observe(loop, 4, updating: 4)
-        for number in 1...4 { loop.send(.actorSuspended, "a\(number)", #"{"worker":"w\#(number)"}"#) }
+        suspendAll(loop)
         loop.advance(300)
         observe(loop, 4, updating: 3)
         loop.core.saveCheckpoint()
@@ -90,7 +99,7 @@ import Testing
     @Test func `under earlier rules the count follows demand meanwhile, and verifies`() throws {
         let loop = try busyLoop(rules: DecisionRules.quotaIsNoDemand.rawValue)
         observe(loop, 4, updating: 4)
-        for number in 1...4 { loop.send(.actorSuspended, "a\(number)", #"{"worker":"w\#(number)"}"#) }
+        suspendAll(loop)
         loop.advance(120)
         #expect(try loop.pool.desired == 0)
         #expect(try loop.verified() == loop.events(.scaleDecided).count)

@@ -24,7 +24,7 @@ package struct RollingUpdate: Hashable, Sendable {
 
     package var holdEndsAt: LogTime { since.adding(seconds: Self.longestHoldSeconds) }
 
-    /// Whether it keeps the count of a pool that shall have `count` workers. One at zero has nobody to be thrown off, and the count that an
+    /// Whether it keeps the count of a pool whose target has `count` workers. One at zero has nobody to be thrown off, and the count that an
     /// operator holds stands.
     package func holds(_ count: Int, _ policy: Policy, _ rules: DecisionRules, at now: LogTime) -> Bool {
         rules >= .sizeHeldThroughUpdate && count > 0 && policy.pause.hold == nil && now < holdEndsAt

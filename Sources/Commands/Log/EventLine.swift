@@ -88,7 +88,9 @@ private struct Phrase {
             say("snapshot"); bytes(); say("actor", "for "); say("pool", "of "); say("wakeAt", "which wakes at "); say("reason")
             known.formUnion(["node", "request"])
         case .queueObserved: observed()
-        case .poolObserved: say("specReplicas", "spec "); say("readyReplicas", "ready "); say("updating", "updating "); say("problem"); known.insert("reason")
+        case .poolObserved:
+            say("specReplicas", "spec "); say("readyReplicas", "ready "); say("updating", "updating "); say("problem");
+            known.insert("reason")
         case .policyApplied: policy()
         case .scaleDecided: decided()
         case .scaleApplied: say("to", "now ")

@@ -640,24 +640,22 @@ actor NamespaceWorkers {
 
     /// A Deployment's or StatefulSet's pods carry their revision; two at once are a rolling update, which ends the older ones.
     ///
-    /// - Returns: workers that it has to make yet, of a target whose count is held through it; else 0.
-    private func noteRollout(_ pool: String, _ entry: Pool, _ count: Tally) -> Int {
-        guard let target = entry.target, let newest = count.newest?.revision else {
-            // Without pods nobody is left to be thrown off.
-            pools[pool]?.isUpdating = false
-            return 0
-        }
+    /// - Returns: workers that it has to make yet, of a target whose count is held through it. nil where that isn't known, as not all of
+    ///   its pods are counted yet.
+    private func noteRollout(_ pool: String, _ entry: Pool, _ count: Tally) -> Int? {
+        guard let target = entry.target else { return nil }
+        let newest = count.newest.flatMap { count.byRevision[$0.revision] }
         let live = count.byRevision.values.reduce(0) { $0 + $1.live }
-        let old = live - (count.byRevision[newest]?.live ?? 0)
+        let old = live - (newest?.live ?? 0)
         if old == 0 { pools[pool]?.toldRevision = nil }
         if old > 0, entry.toldRevision == nil {
-            pools[pool]?.toldRevision = newest
+            pools[pool]?.toldRevision = count.newest?.revision
             parts.finding(
-                .rollingUpdate(
-                    pool: pool, target: target.description, old: old, pods: live, isHeldThrough: target.isWorkerPool))
+                .rollingUpdate(pool: pool, target: target.description, old: old, pods: live, isHeldThrough: target.isWorkerPool))
         }
-        guard target.isWorkerPool, old > 0 || entry.isUpdating else { return 0 }
-        let left = max(old, target.wanted - (count.byRevision[newest]?.ready ?? 0))
+        guard target.isWorkerPool else { return nil }
+        guard old > 0 || entry.isUpdating else { return live < target.wanted ? nil : 0 }
+        let left = max(old, target.wanted - (newest?.ready ?? 0))
         pools[pool]?.isUpdating = left > 0
         return left
     }

@@ -81,8 +81,9 @@ actor PoolTelling {
         try await say()
     }
 
-    /// - Parameter updating: workers that a rolling update has to make yet; 0 while there is none.
-    func note(readyPods: Int, updating: Int = 0) async throws {
+    /// - Parameter updating: workers that a rolling update has to make yet, 0 while there is none; nil where that isn't counted.
+    func note(readyPods: Int, updating: Int? = nil) async throws {
+        let updating = updating ?? self.updating
         let isNews = self.updating != updating || (readyReplicas == nil && self.readyPods != readyPods)
         (self.readyPods, self.updating) = (readyPods, updating)
         if isNews { try await say() }

@@ -95,7 +95,8 @@ import Testing
                         homes.add("\(batch.text(event.subject)) \(batch.text(event.pool))")
                     }
                 },
-                standing: { _ in .init(workers: known, problem: problem, isUpdating: isUpdating) }, loads: { [self] _ in loads.withLock { $0 } })
+                standing: { _ in .init(workers: known, problem: problem, isUpdating: isUpdating) },
+                loads: { [self] _ in loads.withLock { $0 } })
             self.watches.withLock { $0 = watches }
             await watches.follow(pools ?? [pool], leftOver: leftOver)
         }
@@ -179,6 +180,14 @@ import Testing
         }
     }
 
+    /// As a kubelet has it that made the pod's sandbox and begins with its containers.
+    private func start(_ name: String, _ bench: Bench) {
+        bench.twin.edit(.pods, "ns", name) { pod in
+            pod["spec"]["nodeName"] = "node-a"
+            pod["status"] = ["phase": "Pending", "podIP": "10.0.0.7", "conditions": [["type": "Ready", "status": "False"]]]
+        }
+    }
+
     @Test("a WorkerPool's pod is a worker from when it has an IP, as ateapi registers it; a Deployment's from when it is ready")
     func registered() async throws {
         try await withBench(replicas: 1) { bench in
@@ -186,15 +195,10 @@ import Testing
                 .deployments,
                 ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
             await bench.run([bench.pool, bench.pool("web", "Deployment", "apps/v1")])
-            func start(_ name: String) {
-                bench.twin.edit(.pods, "ns", name) { pod in
-                    pod["spec"]["nodeName"] = "node-a"
-                    pod["status"] = ["phase": "Pending", "podIP": "10.0.0.7", "conditions": [["type": "Ready", "status": "False"]]]
-                }
-            }
-            let (own, other) = (bench.pods.first { $0.hasPrefix("pool-") } ?? "", bench.pods.first { $0.hasPrefix("web-") } ?? "")
-            start(other)
-            start(own)
+            let own = bench.pods.first { $0.hasPrefix("pool-") } ?? ""
+            let other = bench.pods.first { $0.hasPrefix("web-") } ?? ""
+            start(other, bench)
+            start(own, bench)
             try await bench.says(bench.ready(own, slots: 2, ip: "10.0.0.7"))
             try await eventually("it counts") {
                 bench.events.values.contains(#"pool.observed ns/pool {"specReplicas":1,"readyReplicas":1}"#)
@@ -721,7 +725,7 @@ import Testing
         }
     }
 
-    /// `4/4` for specReplicas and readyReplicas, with ` updating 3` where that is told.
+    /// `4/4` for specReplicas and readyReplicas, with ` updating 3` in events that have it.
     private func observations(_ bench: Bench) throws -> [String] {
         try bench.events.values.filter { $0.hasPrefix("pool.observed ns/pool ") }.map { line in
             let body = try JSONValue(parsing: Array(line.dropFirst("pool.observed ns/pool ".count).utf8))
@@ -761,6 +765,17 @@ import Testing
         }
     }
 
+    @Test("an update that goes on over a restart isn't told to be over before its pods are counted")
+    func updateGoesOn() async throws {
+        try await withBench(replicas: 4) { bench in
+            makeAllReady(bench)
+            bench.twin.edit(.workerPools, "ns", "pool") { $0["spec"]["ateomImage"] = "ateom:2" }
+            await bench.run(isUpdating: true)
+            try await eventually("it is counted: \(bench.events.values)") { try observations(bench).last == "4/3 updating 4" }
+            #expect(try observations(bench).allSatisfy { !$0.hasSuffix("updating 0") }, "\(bench.events.values)")
+        }
+    }
+
     @Test("a Deployment's rolling update is an Event, and holds nothing")
     func deploymentUpdate() async throws {
         try await withBench(replicas: 0) { bench in
@@ -769,8 +784,10 @@ import Testing
                 ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 2, "selector": ["matchLabels": ["app": "web"]]]])
             makeAllReady(bench)
             await bench.run([bench.pool("web", "Deployment", "apps/v1")])
-            try await eventually("ready") { bench.events.values.contains { $0 == #"pool.observed ns/web {"specReplicas":2,"readyReplicas":2}"# } }
-            bench.twin.edit(.deployments, "ns", "web") { $0["spec"]["template"]["metadata"]["labels"]["v"] = "2" }
+            try await eventually("ready") {
+                bench.events.values.contains { $0 == #"pool.observed ns/web {"specReplicas":2,"readyReplicas":2}"# }
+            }
+            bench.twin.edit(.deployments, "ns", "web") { $0["spec"]["template"] = ["metadata": ["labels": ["v": "2"]]] }
             for _ in 0..<4 { makeAllReady(bench) }
             try await eventually("two others are ready") { bench.events.values.count { $0.hasPrefix("worker.gone") } == 2 }
             #expect(bench.events.values.allSatisfy { !$0.contains("updating") })

@@ -83,6 +83,76 @@ import TestSupport
         }
     }
 
+    /// The commands of the first block of docs/agent-sandbox.md, without their numbers.
+    private static func documented(_ root: URL) throws -> [[String]] {
+        let text = try String(contentsOf: root.appendingPathComponent("docs/agent-sandbox.md"), encoding: .utf8)
+        let block = text.components(separatedBy: "```sh\n").dropFirst().first?.components(separatedBy: "```").first ?? ""
+        return block.split(separator: "\n").map { line in
+            (line.split(separator: "#").first ?? "").split(separator: " ").map(String.init)
+        }
+    }
+
+    @Test("the ten commands of docs/agent-sandbox.md: kubectl makes template, pool, policy and claim, and Greenroom says what came of them")
+    func tenCommands() async throws {
+        guard let kubectl = Tool.find("kubectl") else { return Tool.skip("the ten commands of docs/agent-sandbox.md: no kubectl") }
+        let resources = [
+            TwinResource("", "v1", "namespaces", "Namespace", isNamespaced: false),
+            TwinResource("extensions.agents.x-k8s.io", "v1beta1", "sandboxtemplates", "SandboxTemplate", isCustom: true),
+        ]
+        var root = URL(fileURLWithPath: #filePath)
+        for _ in 1...4 { root.deleteLastPathComponent() }
+        let commands = try Self.documented(root)
+        #expect(commands.count == 11, "ten, and an alias")
+        try await ObjectsStage.run(resources: resources) { stage in
+            // The twin serves the pools in their older version.
+            for name in ["template", "pool", "policy", "claim"] {
+                let text = try String(contentsOf: root.appendingPathComponent("deploy/agent-sandbox/\(name).yaml"), encoding: .utf8)
+                let older = text.replacing("v1beta1\nkind: SandboxWarmPool", with: "v1alpha1\nkind: SandboxWarmPool")
+                    .replacing("v1beta1, kind: SandboxWarmPool", with: "v1alpha1, kind: SandboxWarmPool")
+                try older.write(toFile: "\(stage.folder)/\(name).yaml", atomically: true, encoding: .utf8)
+            }
+            try await stage.serve { url in
+                var outputs: [String] = []
+                for command in commands where command.first != "alias" {
+                    var words = Array(command.dropFirst())
+                    let isKubectl = command[0] == "kubectl"
+                    if isKubectl {
+                        words = words.map {
+                            $0 == "wpa" ? "workerpoolautoscalers" : $0.replacing("deploy/agent-sandbox/", with: "\(stage.folder)/")
+                        }
+                        // It has no schemas to check against.
+                        if words.contains("apply") { words.append("--validate=false") }
+                        words += ["--kubeconfig", "\(stage.folder)/kubeconfig"]
+                    } else {
+                        #expect(command[0] == "gr")
+                        words += ["--server", url]
+                    }
+                    let (status, output) = try await Tool.run(isKubectl ? kubectl : try BuiltProgram.path(), words)
+                    #expect(status == 0, "\(words.joined(separator: " ")): \(output)")
+                    outputs.append(output)
+                    if words.contains("claim.yaml") || words.contains("\(stage.folder)/claim.yaml"), words.contains("apply") {
+                        try await stage.wait("it is served") {
+                            try await stage.workers(url).count { $0["status"].string == "CLAIMED" } == 1
+                        }
+                    }
+                    if words.contains("\(stage.folder)/policy.yaml") {
+                        try await stage.wait("in effect") {
+                            let status = stage.twin.object(.autoscalers, "agents", "sandboxes")?["status"] ?? .null
+                            return status["conditions"].array.contains { $0["reason"].string == "PolicyApplied" }
+                        }
+                    }
+                }
+                #expect(outputs[6].contains("my-agent") && outputs[6].contains("sandboxes-"), "\(outputs[6])")
+                #expect(outputs[7].contains("my-agent") && outputs[7].contains("sandboxes-"), "\(outputs[7])")
+                #expect(outputs[8].contains("unclaimed sandboxes for the claims that come"), "\(outputs[8])")
+                #expect(outputs[8].contains("100.0 % of 1 claims warm"), "\(outputs[8])")
+                try await stage.wait("its sandbox is gone") {
+                    try await stage.workers(url).allSatisfy { $0["status"].string != "CLAIMED" }
+                }
+            }
+        }
+    }
+
     @Test("a pool at zero: the first claims go cold, and say why; once none comes any more it goes back")
     func cold() async throws {
         try await ObjectsStage.run { stage in

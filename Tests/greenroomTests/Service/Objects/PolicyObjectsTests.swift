@@ -213,7 +213,9 @@ import Testing
                 try await stage.wait("told") { stage.events.contains("Normal ScaledDown") }
             }
             let used = stage.twin.rightsUsed.flatMap(Self.forEachKind)
-            #expect(Set(used).subtracting(Self.fence).union(Self.elsewhere).sorted() == (try ManifestRights.of("deploy/base/rbac.yaml", "greenroom").sorted()))
+            #expect(
+                Set(used).subtracting(Self.fence).union(Self.elsewhere).sorted()
+                    == (try ManifestRights.of("deploy/base/rbac.yaml", "greenroom").sorted()))
         }
     }
 
