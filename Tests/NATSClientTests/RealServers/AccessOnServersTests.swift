@@ -24,11 +24,13 @@ import TestSupport
         let client = NATSClient(try configuration([server], change), logger: quietLogger())
         client.start()
         var refusal: NATSError?
-        do {
-            try await client.waitUntilConnected(within: .seconds(2))
-            _ = try await client.request("nobody.home", timeout: .seconds(2))
-        } catch {
-            if case .noResponders = error {} else { refusal = error }
+        try await eventually("it connects, or says why not") {
+            guard case .connecting(let problem) = client.state else { return true }
+            refusal = problem
+            return problem != nil
+        }
+        do { _ = try await client.request("nobody.home", timeout: .seconds(5)) } catch {
+            if refusal == nil, error != .noResponders(subject: "nobody.home") { refusal = error }
         }
         await client.shutdown()
         return refusal
@@ -61,6 +63,20 @@ import TestSupport
                 try client.publish("ok.1", payload: [5])
                 #expect(try await ok.next().payload == [5])
             }
+        }
+    }
+
+    @Test("credentials that may not hear answers are refused, in words", .timeLimit(.minutes(2)))
+    func noInbox() async throws {
+        try await withServer("authorization { users: [ { user: me, password: right, permissions: { subscribe: \"ok.>\" } } ] }") { server in
+            let client = NATSClient(
+                try configuration([server]) { $0.credentials = .password(user: "me", password: "right") }, logger: quietLogger())
+            client.start()
+            try await eventually("the state says it") {
+                guard case .connecting(.refused(_, .subscribeDenied(let subject))) = client.state else { return false }
+                return subject == "\(client.inbox).*"
+            }
+            await client.shutdown()
         }
     }
 
