@@ -70,7 +70,8 @@ extension NATSClient {
                     NATSWriter.publish(subject, reply: reply, head: head, payload: payload, into: &out)
                 }
                 core.pending[token] = Pending(
-                    subject: subject, link: link.number, deadline: .now() + TimeAmount(min(timeout, Self.longestTimeout)), timeout: timeout, done: done)
+                    subject: subject, link: link.number, deadline: .now() + TimeAmount(min(timeout, Self.longestTimeout)), timeout: timeout,
+                    done: done)
                 scheduleSweep(&core)
             }
             return true

@@ -143,7 +143,8 @@ package final class NATSClient: Sendable {
     private func run() async {
         var pool = ServerPool(configuration.servers, seed: seed)
         var pause = FullJitter(
-            first: .seconds(configuration.limits.backoffFirstSeconds.boundedSeconds), longest: .seconds(configuration.limits.backoffLastSeconds.boundedSeconds),
+            first: .seconds(configuration.limits.backoffFirstSeconds.boundedSeconds),
+            longest: .seconds(configuration.limits.backoffLastSeconds.boundedSeconds),
             seed: seed &+ 1)
         var leaving: NATSLink?
         var isFirstRound = true
@@ -161,7 +162,9 @@ package final class NATSClient: Sendable {
                 if configuration.usesLearnedServers { pool.learn(link.info.connectURLs ?? [], from: server) }
                 if !link.ended.isOpen { leaving = link }
                 // A server that accepts and breaks at once makes the pauses longer, and no loop without them.
-                if leaving != nil || clock.now() - since > .seconds(configuration.limits.backoffLastSeconds.boundedSeconds) { pause.reset() }
+                if leaving != nil || clock.now() - since > .seconds(configuration.limits.backoffLastSeconds.boundedSeconds) {
+                    pause.reset()
+                }
                 break
             }
         }

@@ -57,7 +57,9 @@ import TestSupport
                     try await client.request("secret.x", timeout: .seconds(20))
                 }
                 let subscription = try client.subscribe("secret.y")
-                await #expect(throws: NATSError.denied("these credentials may not subscribe to \"secret.y\"")) { try await subscription.next() }
+                await #expect(throws: NATSError.denied("these credentials may not subscribe to \"secret.y\"")) {
+                    try await subscription.next()
+                }
                 // The connection stays.
                 let ok = try client.subscribe("ok.1")
                 try client.publish("ok.1", payload: [5])
@@ -106,7 +108,9 @@ import TestSupport
         func jwt(_ name: String, subject: String, nats: String) throws -> String {
             let header = NKey.urlSafe(Data(#"{"typ":"JWT","alg":"ed25519-nkey"}"#.utf8))
             let claims = NKey.urlSafe(
-                Data(#"{"jti":"\#(UUID().uuidString)","iat":1700000000,"iss":"\#(publicText)","sub":"\#(subject)","name":"\#(name)","nats":\#(nats)}"#.utf8))
+                Data(
+                    #"{"jti":"\#(UUID().uuidString)","iat":1700000000,"iss":"\#(publicText)","sub":"\#(subject)","name":"\#(name)","nats":\#(nats)}"#
+                        .utf8))
             return "\(header).\(claims).\(NKey.urlSafe(try pair.signature(for: Data("\(header).\(claims)".utf8))))"
         }
     }
@@ -119,7 +123,9 @@ import TestSupport
         let operatorJWT = try `operator`.jwt("op", subject: `operator`.publicText, nats: #"{"type":"operator","version":2}"#)
         let accountJWT = try `operator`.jwt(
             "acc", subject: account.publicText,
-            nats: #"{"type":"account","version":2,"limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}}"#)
+            nats:
+                #"{"type":"account","version":2,"limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}}"#
+        )
         let userJWT = try account.jwt(
             "usr", subject: user.key.publicKey, nats: #"{"type":"user","version":2,"subs":-1,"data":-1,"payload":-1,"pub":{},"sub":{}}"#)
         try await withServer(
@@ -127,7 +133,8 @@ import TestSupport
         ) { server in
             let file = server.folder.appendingPathComponent("user.creds")
             func write(_ seed: String) throws {
-                try "-----BEGIN NATS USER JWT-----\n\(userJWT)\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n\(seed)\n------END USER NKEY SEED------\n"
+                try
+                    "-----BEGIN NATS USER JWT-----\n\(userJWT)\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n\(seed)\n------END USER NKEY SEED------\n"
                     .write(to: file, atomically: true, encoding: .utf8)
             }
             try write(user.seed)
