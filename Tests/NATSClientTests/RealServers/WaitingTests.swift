@@ -24,7 +24,10 @@ import TestSupport
                     return tickets.map { $0.wait() }
                 }
                 #expect(outcomes == (UInt64(1)...200).map { .stored(sequence: $0) })
-                let last = await onThread { Result { () throws(JetStreamError) in try js.waiting { js throws(JetStreamError) in try await js.message("L", at: 200) } } }
+                let last = await onThread {
+                    Result { () throws(JetStreamError) in try js.waiting { js throws(JetStreamError) in try await js.message("L", at: 200) }
+                    }
+                }
                 #expect(try last.get()?.payload == [199])
 
                 try await eventually("ten have arrived") { arrivals.value == 10 }
