@@ -55,3 +55,8 @@ package struct NATSLimits: Hashable, Sendable {
 
     package init() {}
 }
+
+extension Double {
+    /// As seconds that no clock of the client overflows with: 0 to about eleven days; what is no number counts as the longest.
+    var boundedSeconds: Double { isNaN ? 1e6 : Swift.min(Swift.max(self, 0), 1e6) }
+}

@@ -9,7 +9,7 @@ import Foundation
 //
 // The seed is never shown: not in a description, not in an error.
 
-package struct NKey: Sendable, CustomStringConvertible {
+package struct NKey: Sendable, CustomStringConvertible, CustomReflectable {
     package struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
         package var description: String
     }
@@ -64,4 +64,5 @@ package struct NKey: Sendable, CustomStringConvertible {
     }
 
     package var description: String { "nkey \(publicKey)" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

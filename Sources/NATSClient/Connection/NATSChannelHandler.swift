@@ -39,8 +39,8 @@ final class NATSChannelHandler: ChannelInboundHandler {
         self.server = server
         self.makeTLS = makeTLS
         self.report = report
-        pingInterval = .nanoseconds(Int64(limits.pingSeconds * 1e9))
-        connectBound = .nanoseconds(Int64(limits.connectSeconds * 1e9))
+        pingInterval = .nanoseconds(Int64(max(limits.pingSeconds.boundedSeconds, 0.01) * 1e9))
+        connectBound = .nanoseconds(Int64(limits.connectSeconds.boundedSeconds * 1e9))
     }
 
     private let connectBound: TimeAmount

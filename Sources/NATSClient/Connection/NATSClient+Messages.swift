@@ -70,7 +70,8 @@ extension NATSClient {
                     NATSWriter.publish(subject, reply: reply, head: head, payload: payload, into: &out)
                 }
                 core.pending[token] = Pending(
-                    subject: subject, link: link.number, deadline: .now() + TimeAmount(timeout), timeout: timeout, done: done)
+                    subject: subject, link: link.number, deadline: .now() + TimeAmount(min(timeout, Self.longestTimeout)), timeout: timeout,
+                    done: done)
                 scheduleSweep(&core)
             }
             return true
@@ -103,8 +104,9 @@ extension NATSClient {
 
     // MARK: Deadlines
 
+    private static let longestTimeout = Duration.seconds(86_400)
     /// How late a deadline may be noticed.
-    private static let sweepInterval = TimeAmount.milliseconds(10)
+    private static let sweepInterval = TimeAmount.milliseconds(20)
 
     private func scheduleSweep(_ core: inout Core) {
         if core.isSweepScheduled { return }

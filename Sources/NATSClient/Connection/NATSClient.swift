@@ -143,7 +143,8 @@ package final class NATSClient: Sendable {
     private func run() async {
         var pool = ServerPool(configuration.servers, seed: seed)
         var pause = FullJitter(
-            first: .seconds(configuration.limits.backoffFirstSeconds), longest: .seconds(configuration.limits.backoffLastSeconds),
+            first: .seconds(configuration.limits.backoffFirstSeconds.boundedSeconds),
+            longest: .seconds(configuration.limits.backoffLastSeconds.boundedSeconds),
             seed: seed &+ 1)
         var leaving: NATSLink?
         var isFirstRound = true
@@ -153,7 +154,7 @@ package final class NATSClient: Sendable {
             pool.beginRound(leaving: leaving?.server)
             while !Task.isCancelled, let server = pool.next() {
                 guard let link = await connect(to: server) else { continue }
-                leaving?.retire(after: .seconds(configuration.limits.connectSeconds), on: loop)
+                leaving?.retire(after: .seconds(configuration.limits.connectSeconds.boundedSeconds), on: loop)
                 leaving = nil
                 let since = clock.now()
                 if configuration.usesLearnedServers { pool.learn(link.info.connectURLs ?? [], from: server) }
@@ -161,7 +162,9 @@ package final class NATSClient: Sendable {
                 if configuration.usesLearnedServers { pool.learn(link.info.connectURLs ?? [], from: server) }
                 if !link.ended.isOpen { leaving = link }
                 // A server that accepts and breaks at once makes the pauses longer, and no loop without them.
-                if leaving != nil || clock.now() - since > .seconds(configuration.limits.backoffLastSeconds) { pause.reset() }
+                if leaving != nil || clock.now() - since > .seconds(configuration.limits.backoffLastSeconds.boundedSeconds) {
+                    pause.reset()
+                }
                 break
             }
         }
@@ -238,6 +241,7 @@ package final class NATSClient: Sendable {
         logger.warning("NATS: \(problem)", metadata: ["server": "\(link.server)"])
         var failed: [Pending] = []
         var mailboxes: [Mailbox] = []
+        var isDeaf = false
         core.withLock { core in
             switch problem {
             case .publishDenied(let subject):
@@ -246,6 +250,8 @@ package final class NATSClient: Sendable {
                     core.pending[token] = nil
                     failed.append(pending)
                 }
+            case .subscribeDenied(let subject) where subject == "\(inbox).*":
+                isDeaf = true
             case .subscribeDenied(let subject):
                 for (sid, registration) in core.registrations where registration.subject == subject {
                     core.registrations[sid] = nil
@@ -254,11 +260,15 @@ package final class NATSClient: Sendable {
             default: break
             }
         }
+        // Without the inbox no request gets an answer: better no connection, and a state that says why. Not under the lock: on its own
+        // loop a channel closes at once, and its end is told before this returns.
+        if isDeaf { link.close(because: .refused(server: "\(link.server)", problem: problem)) }
         for pending in failed { pending.done(.failure(.denied("\(problem)"))) }
         for mailbox in mailboxes { mailbox.end(.denied("\(problem)")) }
     }
 
     private func ended(_ error: NATSError, over link: NATSLink) {
+        let error = link.endReason ?? error
         let (failed, isCurrent, isClosed) = core.withLock { core in
             let isCurrent = core.link === link
             if isCurrent {

@@ -80,7 +80,7 @@ final class NATSLink: Sendable {
             }
         }
         let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(.nanoseconds(Int64(configuration.limits.connectSeconds * 1e9)))
+            .connectTimeout(.nanoseconds(Int64(configuration.limits.connectSeconds.boundedSeconds * 1e9)))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -120,6 +120,12 @@ final class NATSLink: Sendable {
     }
 
     func close() { channel.close(promise: nil) }
+
+    /// Closes it, and says why to who asks for its end.
+    func close(because error: NATSError) {
+        end.withValue { $0 = $0 ?? error }
+        close()
+    }
 
     /// Puts bytes behind those that wait.
     /// - Parameter isControl: subscriptions and the like are few, and go even where payloads don't.

@@ -67,7 +67,7 @@ package actor OrderedReader {
         }
     }
 
-    /// The next message; nil where none comes in time.
+    /// The next message; nil where none comes in time. The request that is under way at the end of the time is waited for.
     package func next(within bound: Duration) async throws(JetStreamError) -> StoredMessage? {
         try await next(until: js.client.clock.now() + bound)
     }
@@ -75,7 +75,7 @@ package actor OrderedReader {
     private func next(until deadline: Duration?) async throws(JetStreamError) -> StoredMessage? {
         let patience = options.heartbeat * options.missedHeartbeats
         while true {
-            let current = try await usable()
+            guard let current = try await usable(until: deadline) else { return nil }
             var bound = patience
             if let deadline {
                 bound = min(bound, deadline - js.client.clock.now())
@@ -90,7 +90,8 @@ package actor OrderedReader {
                 if bound < patience { return nil }
                 try await drop("no heartbeat came")
             case .ended(let error):
-                if error == .closed || error == .cancelled { throw .client(error, request: "reading \(stream)") }
+                let problem = JetStreamError.client(error, request: "reading \(stream)")
+                guard problem.isTransient else { throw problem }
                 try await drop("\(error)")
             }
         }
@@ -122,10 +123,11 @@ package actor OrderedReader {
         do { try await js.client.clock.sleep(pause.next()) } catch { throw .client(.cancelled, request: "reading \(stream)") }
     }
 
-    private func usable() async throws(JetStreamError) -> Consumer {
+    private func usable(until deadline: Duration?) async throws(JetStreamError) -> Consumer? {
         while true {
             if isStopped { throw .client(.closed, request: "reading \(stream)") }
             if let consumer { return consumer }
+            if let deadline, js.client.clock.now() >= deadline { return nil }
             if Task.isCancelled { throw .client(.cancelled, request: "reading \(stream)") }
             do throws(JetStreamError) {
                 let made = try await make()

@@ -31,7 +31,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .formula, .cron, .selector: 1_024
         case .quantity, .time: 64
-        case .events, .der, .http1, .log, .nats: 4_096
+        case .nats: 2_048
+        case .events, .der, .http1, .log: 4_096
         case .policy, .policyJSON, .convert: 8_192
         case .fold, .checkpoint: 16_384
         }

@@ -123,6 +123,9 @@ import Testing
                 #expect(!text.contains("hunter2") && !text.contains(key.seed))
             }
         }
+        var dumped = ""
+        dump(key.key, to: &dumped)
+        #expect(dumped.split(separator: "\n").count == 1)
     }
 
     private static let versions: [(String, NATSVersion?)] = [

@@ -24,11 +24,13 @@ import TestSupport
         let client = NATSClient(try configuration([server], change), logger: quietLogger())
         client.start()
         var refusal: NATSError?
-        do {
-            try await client.waitUntilConnected(within: .seconds(2))
-            _ = try await client.request("nobody.home", timeout: .seconds(2))
-        } catch {
-            if case .noResponders = error {} else { refusal = error }
+        try await eventually("it connects, or says why not") {
+            guard case .connecting(let problem) = client.state else { return true }
+            refusal = problem
+            return problem != nil
+        }
+        do { _ = try await client.request("nobody.home", timeout: .seconds(5)) } catch {
+            if refusal == nil, error != .noResponders(subject: "nobody.home") { refusal = error }
         }
         await client.shutdown()
         return refusal
@@ -55,12 +57,28 @@ import TestSupport
                     try await client.request("secret.x", timeout: .seconds(20))
                 }
                 let subscription = try client.subscribe("secret.y")
-                await #expect(throws: NATSError.denied("these credentials may not subscribe to \"secret.y\"")) { try await subscription.next() }
+                await #expect(throws: NATSError.denied("these credentials may not subscribe to \"secret.y\"")) {
+                    try await subscription.next()
+                }
                 // The connection stays.
                 let ok = try client.subscribe("ok.1")
                 try client.publish("ok.1", payload: [5])
                 #expect(try await ok.next().payload == [5])
             }
+        }
+    }
+
+    @Test("credentials that may not hear answers are refused, in words", .timeLimit(.minutes(2)))
+    func noInbox() async throws {
+        try await withServer("authorization { users: [ { user: me, password: right, permissions: { subscribe: \"ok.>\" } } ] }") { server in
+            let client = NATSClient(
+                try configuration([server]) { $0.credentials = .password(user: "me", password: "right") }, logger: quietLogger())
+            client.start()
+            try await eventually("the state says it") {
+                guard case .connecting(.refused(_, .subscribeDenied(let subject))) = client.state else { return false }
+                return subject == "\(client.inbox).*"
+            }
+            await client.shutdown()
         }
     }
 
@@ -90,7 +108,9 @@ import TestSupport
         func jwt(_ name: String, subject: String, nats: String) throws -> String {
             let header = NKey.urlSafe(Data(#"{"typ":"JWT","alg":"ed25519-nkey"}"#.utf8))
             let claims = NKey.urlSafe(
-                Data(#"{"jti":"\#(UUID().uuidString)","iat":1700000000,"iss":"\#(publicText)","sub":"\#(subject)","name":"\#(name)","nats":\#(nats)}"#.utf8))
+                Data(
+                    #"{"jti":"\#(UUID().uuidString)","iat":1700000000,"iss":"\#(publicText)","sub":"\#(subject)","name":"\#(name)","nats":\#(nats)}"#
+                        .utf8))
             return "\(header).\(claims).\(NKey.urlSafe(try pair.signature(for: Data("\(header).\(claims)".utf8))))"
         }
     }
@@ -103,7 +123,9 @@ import TestSupport
         let operatorJWT = try `operator`.jwt("op", subject: `operator`.publicText, nats: #"{"type":"operator","version":2}"#)
         let accountJWT = try `operator`.jwt(
             "acc", subject: account.publicText,
-            nats: #"{"type":"account","version":2,"limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}}"#)
+            nats:
+                #"{"type":"account","version":2,"limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}}"#
+        )
         let userJWT = try account.jwt(
             "usr", subject: user.key.publicKey, nats: #"{"type":"user","version":2,"subs":-1,"data":-1,"payload":-1,"pub":{},"sub":{}}"#)
         try await withServer(
@@ -111,7 +133,8 @@ import TestSupport
         ) { server in
             let file = server.folder.appendingPathComponent("user.creds")
             func write(_ seed: String) throws {
-                try "-----BEGIN NATS USER JWT-----\n\(userJWT)\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n\(seed)\n------END USER NKEY SEED------\n"
+                try
+                    "-----BEGIN NATS USER JWT-----\n\(userJWT)\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n\(seed)\n------END USER NKEY SEED------\n"
                     .write(to: file, atomically: true, encoding: .utf8)
             }
             try write(user.seed)

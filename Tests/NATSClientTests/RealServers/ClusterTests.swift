@@ -186,4 +186,55 @@ import TestSupport
             }
         }
     }
+
+    private struct Consumer: Decodable {
+        struct Cluster: Decodable { var leader: String? }
+        var name: String
+        var cluster: Cluster?
+    }
+
+    private struct Consumers: Decodable { var consumers: [Consumer]? }
+
+    /// It says nothing: the missing heartbeats alone tell.
+    @Test("the server of the consumer is killed, and neither the stream's leader nor the connection is there", .timeLimit(.minutes(4)))
+    func killedConsumer() async throws {
+        try await withCluster { cluster in
+            let first = NATSClient(try configuration(cluster.servers), logger: quietLogger())
+            first.start()
+            try await first.waitUntilConnected(within: .seconds(10))
+            _ = try await makeStream(JetStream(first))
+            let leader = try #require(cluster.named(try await JetStream(first).streamInfo("L").cluster?.leader))
+            await first.shutdown()
+            try await withClient(try configuration([leader]) { $0.usesLearnedServers = false }) { client in
+                let js = JetStream(client, timeout: .seconds(2))
+                #expect(try await append(js, 1))
+                var options = OrderedReader.Options()
+                options.heartbeat = .milliseconds(200)
+                // The server chooses where a consumer is: until one is on another server than the leader.
+                var found: (reader: OrderedReader, host: NATSServer)?
+                var tries = 0
+                while found == nil, tries < 40 {
+                    tries += 1
+                    let reader = OrderedReader(js, stream: "L", from: 1, options: options)
+                    #expect(try await reader.next().sequence == 1)
+                    let consumers = try await js.ask("CONSUMER.LIST.L", as: Consumers.self).consumers ?? []
+                    if let host = cluster.named(consumers.last?.cluster?.leader), consumers.count == 1, host.name != leader.name {
+                        found = (reader, host)
+                    } else {
+                        await reader.stop()
+                        try await eventually("it is gone") {
+                            (try await js.ask("CONSUMER.LIST.L", as: Consumers.self).consumers ?? []).isEmpty
+                        }
+                    }
+                }
+                let (reader, host) = try #require(found)
+                #expect(reader.remade == 0)
+                host.kill()
+                for number in UInt64(2)...10 { _ = try await append(js, number) }
+                for number in UInt64(2)...10 { #expect(try await reader.next().sequence == number) }
+                #expect(reader.remade >= 1)
+                await reader.stop()
+            }
+        }
+    }
 }

@@ -130,4 +130,42 @@ import TestSupport
             }
         }
     }
+
+    @Test("a server that is killed and comes back: what was under way isn't known, subscriptions go on", .timeLimit(.minutes(2)))
+    func reconnects() async throws {
+        try await withServer { server in
+            try await withClient(try configuration([server])) { client in
+                let subscription = try client.subscribe("news")
+                let silent = try client.subscribe("silent")
+                async let answer = client.request("silent", timeout: .seconds(60))
+                _ = try await silent.next()
+                server.kill()
+                do {
+                    _ = try await answer
+                    Issue.record("it was answered")
+                } catch let error as NATSError {
+                    guard case .connectionLost = error, !error.leftNothing else {
+                        Issue.record("it failed otherwise: \(error)")
+                        return
+                    }
+                }
+                do {
+                    _ = try await client.request("silent", timeout: .seconds(60))
+                    Issue.record("it was sent")
+                } catch let error as NATSError {
+                    guard case .notConnected = error, error.leftNothing else {
+                        Issue.record("it failed otherwise: \(error)")
+                        return
+                    }
+                }
+                let late = try client.subscribe("late")
+                try await server.start()
+                try await client.waitUntilConnected(within: .seconds(20))
+                for (subject, heard) in [("news", subscription), ("late", late)] {
+                    try client.publish(subject, payload: [1])
+                    #expect(try await heard.next().subject == subject)
+                }
+            }
+        }
+    }
 }
