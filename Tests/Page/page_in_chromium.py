@@ -25,8 +25,8 @@ DESK = (1440, 900)
 PHONE = (390, 844)
 SCREENS = ["/", "/pools/tour/stuck", "/pools/tour/stuck?tab=policy", "/pools/tour/well?tab=decisions", "/pools/tour/paused?tab=actors", "/actors", "/actors/tour/w-1",
            "/actors/tour/c-1", "/nodes", "/log", "/lab?pool=tour/stuck"]
-# What a reader notices: a frame that takes longer than this. The machine runs other tests at the same time.
-FRAME_MS = 100
+# Processor time of the main thread that one frame may take while the list is scrolled 500 pixels a frame, which is faster than anybody reads.
+FRAME_MS = 33
 
 cases = []
 
@@ -114,6 +114,8 @@ def the_board_shows_every_pool_and_what_needs_a_person_first(stage):
     stage.open("/")
     pools = stage.service.get("/v1/pools")["items"]
     browser.until(f"document.querySelectorAll('.list-row.pool-row').length === {len(pools)}", "a row for each pool")
+    # A full pool counts once somebody has waited for five seconds.
+    browser.until("document.querySelector('.list-title')?.innerText === 'Needs a person 4'", "four that need a person")
     rows = browser.evaluate("[...document.querySelectorAll('.list-row')].sort((a, b) => a.offsetTop - b.offsetTop).map((e) => e.innerText)")
     check(rows[0].startswith("Needs a person"), f"the first row is {rows[0]!r}")
     others = next(index for index, row in enumerate(rows) if row.startswith("All others"))
@@ -124,10 +126,13 @@ def the_board_shows_every_pool_and_what_needs_a_person_first(stage):
     browser.until("document.body.innerText.includes('at maxReplicaCount 3, 9 wanted')", "the sentence of why")
     check("workers failing" in by_name["tour/crashing"], f"the crash loop: {by_name['tour/crashing']!r}")
     check("paused" in by_name["tour/paused"], f"the pause: {by_name['tour/paused']!r}")
-    shown = dict(zip(browser.texts(".board-head dt"), browser.texts(".board-head dd")))
-    equal(shown["pools"], str(len(pools)), "pools")
-    equal(shown["actors wait"], str(sum(pool["demand"]["waiting"] for pool in pools)), "actors that wait")
-    equal(shown["workers ready"], str(sum(pool["ready"] for pool in pools)), "workers that are ready")
+    def same():
+        items = stage.service.get("/v1/pools")["items"]
+        shown = dict(zip(browser.texts(".board-head dt"), browser.texts(".board-head dd")))
+        wanted = {"pools": len(items), "actors wait": sum(pool["demand"]["waiting"] for pool in items), "workers ready": sum(pool["ready"] for pool in items),
+                  "busy": sum(pool["busy"] for pool in items)}
+        return all(shown.get(name) == str(number) for name, number in wanted.items())
+    stage.service.until(same, "the sums are the API's")
     stage.picture("board")
 
 
@@ -526,11 +531,11 @@ def it_opens_on_a_real_demos_log(stage):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-FRAMES = """(async () => {
+SCROLL = """(async () => {
   const times = [];
   let last = performance.now();
-  const step = Math.max(400, Math.floor((document.documentElement.scrollHeight - innerHeight) / 90));
-  for (let frame = 0; frame < 90; frame += 1) {
+  const step = Math.min(500, Math.floor((document.documentElement.scrollHeight - innerHeight) / 61));
+  for (let frame = 0; frame < 60; frame += 1) {
     scrollBy(0, step);
     await new Promise(requestAnimationFrame);
     const now = performance.now();
@@ -539,8 +544,20 @@ FRAMES = """(async () => {
   }
   scrollTo(0, 0);
   times.sort((a, b) => a - b);
-  return { median: times[45], p95: times[85], most: times[89] };
+  return { median: times[30], p95: times[57] };
 })()"""
+
+
+def frames(browser):
+    """Scrolls 500 pixels a frame. Gives the main thread's processor time a frame, in milliseconds, and the frame times as they came:
+    these depend on what else the machine does, and on drawing without a graphics card."""
+    browser.call("Performance.enable", timeDomain="threadTicks")
+
+    def busy():
+        return next(item["value"] for item in browser.call("Performance.getMetrics")["metrics"] if item["name"] == "TaskDuration")
+    before = busy()
+    came = browser.evaluate(SCROLL)
+    return {"busy": (busy() - before) * 1000 / 60, **came}
 
 
 @case
@@ -555,20 +572,21 @@ def a_thousand_pools_and_a_hundred_thousand_actors_scroll_without_jank(stage):
         browser.until("document.querySelector('.board-head dd')?.innerText === '1,000'", "a thousand rows", 60)
         equal(dict(zip(browser.texts(".board-head dt"), browser.texts(".board-head dd")))["actors wait"], "100,000", "actors that wait")
         check(browser.evaluate("document.querySelectorAll('.list-row').length") < 60, "only the rows in sight exist")
-        board = browser.evaluate(FRAMES)
+        board = frames(browser)
         browser.open(service.url + "/actors")
         browser.until("document.querySelectorAll('.list-row').length > 10", "actors")
         # To the end of what was read, until all of it was.
         browser.until("""(() => { scrollTo(0, document.documentElement.scrollHeight); return document.querySelector('.filters .note')?.innerText.startsWith('100,000'); })()""", "all the actors", 180)
         check(browser.evaluate("document.querySelectorAll('.list-row').length") < 80, "only the rows in sight exist")
         browser.evaluate("scrollTo(0, 0)")
-        actors = browser.evaluate(FRAMES)
+        actors = frames(browser)
         browser.open(service.url + "/log")
         browser.until("document.querySelectorAll('.list-row').length > 10", "events")
-        log = browser.evaluate(FRAMES)
-        text = "; ".join(f"{name} median {frames['median']:.0f} ms, p95 {frames['p95']:.0f} ms, longest {frames['most']:.0f} ms" for name, frames in [("board", board), ("actors", actors), ("log", log)])
-        for name, frames in [("board", board), ("actors", actors), ("log", log)]:
-            check(frames["p95"] < FRAME_MS, f"{name}: {text}")
+        log = frames(browser)
+        measured = {"board": board, "actors": actors, "log": log}
+        text = "; ".join(f"{name} {each['busy']:.0f} ms of processor a frame, frames of {each['median']:.0f} ms, p95 {each['p95']:.0f} ms" for name, each in measured.items())
+        for name, each in measured.items():
+            check(each["busy"] < FRAME_MS, f"{name}: {text}")
         equal(browser.errors, [], "errors on the console")
         return text
     finally:
@@ -605,7 +623,7 @@ def main():
                 print(f"WRONG    {name}: {text}", flush=True)
                 if options.pictures:
                     stage.browser.picture(os.path.join(options.pictures, f"wrong-{function.__name__}.png"))
-                stage.browser.errors.clear()
+            stage.browser.errors.clear()
     finally:
         stage.close()
     return 1 if wrong else 0

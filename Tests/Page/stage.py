@@ -73,7 +73,7 @@ class Service:
         request = urllib.request.Request(self.url + path, data=body.encode() if isinstance(body, str) else body, headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=120) as response:
             text = response.read()
-            return json.loads(text) if text[:1] in (b"{", b"[") and b"\n{" not in text else text
+            return json.loads(text) if response.headers.get("content-type", "").startswith("application/json") else text
 
     def status(self, path):
         try:

@@ -91,9 +91,14 @@ async function problemOf(response) {
   }
 }
 
+// A position may be in the middle of a commit, whose state was never whole. Its time names the whole commit.
+let wholeMoment = async (at) => at;
+export const onMoment = (find) => (wholeMoment = find);
+
 /** JSON of a path. With `state` the answer is that of the moment that is shown. */
 export async function get(path, { query = {}, state = false, signal } = {}) {
-  const full = withQuery(path, state ? { at: address.at(), ...query } : query);
+  const at = state ? address.at() : null;
+  const full = withQuery(path, at ? { at: await wholeMoment(at), ...query } : query);
   await turn();
   try {
     const response = await send(full, { signal });

@@ -19,6 +19,7 @@ import { makeList } from "./virtual.js";
 const NARROW = matchMedia("(max-width: 760px)");
 const SPARK_MS = 10000;
 const NEWEST = 30;
+const HELD_MS = 4000;
 
 export function open(host) {
   let pools = new Map();
@@ -166,9 +167,9 @@ export function open(host) {
   function draw() {
     if (problem) return body.show(trouble(problem, restart));
     if (!isLoaded) return body.show(connection === "away" ? trouble(new Error("It is asked again until it does."), null) : h("p", { class: "loading" }, "Reading the pools …"));
-    const sorted = order([...pools.values()]);
-    const needy = sorted.filter((pool) => pool.concerns.length > 0);
-    const rest = sorted.slice(needy.length);
+    const sorted = held(order([...pools.values()]));
+    const needy = sorted.filter((pool) => pool.isNeedy);
+    const rest = sorted.filter((pool) => !pool.isNeedy);
     const items = [
       needy.length > 0 ? { key: "needy", title: "Needs a person", number: needy.length } : null,
       ...needy.map((pool) => ({ key: pool.full, pool })),
@@ -195,6 +196,21 @@ export function open(host) {
       list.show(items);
     }
     drawFeed();
+  }
+
+  // Rows don't move under a pointer or away from the focus: the order of before stays for a few seconds after the last move.
+  let lastPointed = 0;
+  let names = new Map();
+  list.element.addEventListener("pointermove", () => (lastPointed = performance.now()));
+  list.element.addEventListener("pointerleave", () => (lastPointed = 0));
+
+  function held(sorted) {
+    const isHeld = performance.now() - lastPointed < HELD_MS || list.element.contains(document.activeElement);
+    if (isHeld && names.size > 0) sorted.sort((a, b) => (names.get(a.full)?.place ?? Infinity) - (names.get(b.full)?.place ?? Infinity) || 0);
+    if (isHeld && names.size > 0) for (const pool of sorted) pool.isNeedy = names.get(pool.full)?.isNeedy ?? false;
+    else for (const pool of sorted) pool.isNeedy = pool.concerns.length > 0;
+    names = new Map(sorted.map((pool, place) => [pool.full, { place, isNeedy: pool.isNeedy }]));
+    return sorted;
   }
 
   function connectionText() {

@@ -2,7 +2,7 @@
 //
 // The service's clock counts, not the browser's: ages and `5m` are by it. A moment of the past is looked up once.
 
-import { get, has, lines, Refusal } from "./api.js";
+import { get, has, lines, onMoment, Refusal } from "./api.js";
 import { stamp } from "./format.js";
 import { isPosition } from "./moment.js";
 
@@ -20,6 +20,7 @@ export function heard({ seq, now: text, head: last }) {
 }
 
 const kept = new Map();
+const times = new Map();
 
 /** `{seq, time}` of a position or a time; what isn't known is null. Throws where the log has nothing there. */
 export function resolve(at) {
@@ -32,9 +33,14 @@ export function resolve(at) {
   return kept.get(at);
 }
 
+onMoment(async (at) => {
+  if (!isPosition(at)) return at;
+  await resolve(at);
+  return times.get(at) ?? at;
+});
+
 /** RFC 3339 of a moment that was looked up already; undefined of another. */
 export const knownTime = (at) => (isPosition(at) ? times.get(at) : at);
-const times = new Map();
 
 async function look(at) {
   if (await has("/v1/moments")) {

@@ -11,7 +11,12 @@ export const setLocal = (value) => {
 };
 
 /** 1234567 → 1,234,567. */
-export const count = (value) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en-US", { maximumFractionDigits: 2 }));
+export function count(value) {
+  if (value === null || value === undefined) return "–";
+  const number = Number(value);
+  if (Number.isInteger(number) && Math.abs(number) < 1000) return String(number);
+  return (Number.isInteger(number) ? String(number) : String(Math.round(number * 100) / 100)).replace(/^-?\d+/, (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ","));
+}
 
 /** A span of seconds with what two units can say: `85 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function span(seconds) {

@@ -91,7 +91,7 @@ export function dialog(title, build, { isWide = false } = {}) {
       resolve(result);
     });
     element.addEventListener("click", (event) => event.target === element && close());
-    element.append(h("header", null, h("h2", null, title), button("×", () => close(), { class: "plain", "aria-label": "Close" })), build(close));
+    fill(element, h("header", null, h("h2", null, title), button("×", () => close(), { class: "plain", "aria-label": "Close" })), build(close));
     document.body.append(element);
     element.showModal();
     element.querySelector("[autofocus], input, textarea, select")?.focus();

@@ -11,14 +11,15 @@ export function makeList({ row, height, key, label, end, rowProps = () => ({}) }
   let tops = new Float64Array(1);
   let isAsked = false;
   let seen = [0, 0];
-  const OVER = 6;
+  const made = new Map();
+  const OVER = 4;
 
   function show(next) {
     items = next;
     tops = new Float64Array(items.length + 1);
     for (let index = 0; index < items.length; index += 1) tops[index + 1] = tops[index] + height(items[index]);
     element.style.setProperty("height", `${tops[items.length]}px`);
-    draw();
+    draw(true);
   }
 
   function indexAt(y) {
@@ -31,33 +32,58 @@ export function makeList({ row, height, key, label, end, rowProps = () => ({}) }
     return low;
   }
 
-  function draw() {
+  /** While it is only scrolled, rows that exist stay as they are. */
+  function draw(isFresh) {
     isAsked = false;
     if (!element.isConnected) return;
     const above = -element.getBoundingClientRect().top;
     const first = Math.max(0, indexAt(above) - OVER);
     const last = Math.min(items.length, indexAt(above + innerHeight) + 1 + OVER);
+    if (!isFresh && first === seen[0] && last === seen[1]) return;
     seen = [first, last];
-    const rows = [];
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    const wanted = new Set();
+    let cursor = element.firstChild;
     for (let index = first; index < last; index += 1) {
       const item = items[index];
-      rows.push(
-        h("div", {
-          key: key(item), class: "list-row", role: "row", "aria-rowindex": index + 1, ...rowProps(item),
-          style: { top: `${tops[index]}px`, height: `${tops[index + 1] - tops[index]}px` },
-        }, row(item, index)));
+      const name = String(key(item));
+      wanted.add(name);
+      let node = made.get(name);
+      if (!node) {
+        node = h("div", { class: "list-row", role: "row" });
+        made.set(name, node);
+        paint(node, item, index);
+      } else if (isFresh) paint(node, item, index);
+      // In the order that is read and walked through by keyboard.
+      if (node === cursor) cursor = cursor.nextSibling;
+      else element.insertBefore(node, cursor);
     }
-    fill(element, rows);
+    for (const [name, node] of made) {
+      if (wanted.has(name)) continue;
+      node.remove();
+      made.delete(name);
+    }
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
     if (last >= items.length - OVER && end) end();
+  }
+
+  function paint(node, item, index) {
+    const { class: name = "list-row" } = rowProps(item);
+    if (node.className !== name) node.className = name;
+    node.setAttribute("aria-rowindex", index + 1);
+    node.style.setProperty("top", `${tops[index]}px`);
+    node.style.setProperty("height", `${tops[index + 1] - tops[index]}px`);
+    fill(node, row(item, index));
   }
 
   const later = () => {
     if (isAsked) return;
     isAsked = true;
-    requestAnimationFrame(draw);
+    requestAnimationFrame(() => draw(false));
   };
+  const resized = () => show(items);
   addEventListener("scroll", later, { passive: true });
-  addEventListener("resize", later, { passive: true });
+  addEventListener("resize", resized, { passive: true });
   element.addEventListener("keydown", (event) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const here = event.target.closest?.(".list-row");
@@ -70,12 +96,12 @@ export function makeList({ row, height, key, label, end, rowProps = () => ({}) }
   });
 
   return {
-    element, show, renew: later,
+    element, show,
     /** The items whose rows exist now. */
     seen: () => items.slice(...seen),
     close: () => {
       removeEventListener("scroll", later);
-      removeEventListener("resize", later);
+      removeEventListener("resize", resized);
     },
   };
 }
