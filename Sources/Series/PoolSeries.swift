@@ -78,6 +78,7 @@ package final class PoolSeries: Sendable {
 
     /// Follows the log until the task is cancelled or the log closes; then saves.
     package func run() async {
+        var told = ""
         while !Task.isCancelled {
             do {
                 try open()
@@ -85,7 +86,9 @@ package final class PoolSeries: Sendable {
                 break
             } catch {
                 guard !Task.isCancelled else { break }
-                logger.error("the series of pools can't be kept, and is tried again", metadata: ["error": "\(error)"])
+                // Once until it is something else.
+                if told != "\(error)" { logger.error("the series of pools can't be kept, and is tried again", metadata: ["error": "\(error)"]) }
+                told = "\(error)"
                 try? await Task.sleep(for: .seconds(Self.retrySeconds))
             }
         }
