@@ -22,7 +22,8 @@ extension PoolSeries {
         case .paused: return try newestMark(.pause, snapshot, before) { $0 != "resumed" && !$0.hasPrefix("resumed ") }
         case .count, .waitedLonger: break
         }
-        var search = WhenSearch(series: self, snapshot: snapshot, condition: condition, before: before, folds: Self.foldsMost, events: Self.eventsMost)
+        var search = WhenSearch(
+            series: self, snapshot: snapshot, condition: condition, before: before, folds: Self.foldsMost, events: Self.eventsMost)
         return try await search.run()
     }
 
@@ -37,7 +38,9 @@ extension PoolSeries {
         var before = before
         for _ in 0..<1_000 {
             let found: PoolMark?
-            do { found = try opened().newestMark(of: snapshot.id, kind, before: before) } catch let fault as ControlFault { throw fault } catch {
+            do { found = try opened().newestMark(of: snapshot.id, kind, before: before) } catch let fault as ControlFault {
+                throw fault
+            } catch {
                 throw damaged("\(error)")
             }
             guard let found else { return WhenView(found: nil, searchedTo: 0) }
@@ -115,7 +118,8 @@ private struct WhenSearch {
         case .count(let count, let comparison, let bound):
             let may = comparison.mayHold(Int64(bucket.low[count.rawValue]), Int64(bucket.high[count.rawValue]), bound)
             return may.some && (may.notAll || isFirst)
-        case .waitedLonger(let microseconds): return bucket.waitHigh(until: end) > microseconds && (bucket.waitLow <= microseconds || isFirst)
+        case .waitedLonger(let microseconds):
+            return bucket.waitHigh(until: end) > microseconds && (bucket.waitLow <= microseconds || isFirst)
         case .policyChanged, .paused, .crashed: return false
         }
     }
@@ -156,7 +160,9 @@ private struct WhenSearch {
             // The first one is folded whatever it takes: else the question would never get beyond it.
             if Task.isCancelled || (events <= 0 && folds < PoolSeries.foldsMost - 1) { throw .exhausted }
         }
-        if let grown = grown(known, held, from: at, until: min(to, snapshot.asOf)), seq < before { found = WhenView.Found(seq: seq, at: grown) }
+        if let grown = grown(known, held, from: at, until: min(to, snapshot.asOf)), seq < before {
+            found = WhenView.Found(seq: seq, at: grown)
+        }
         searchedTo = min(searchedTo, start + 1)
         return found
     }

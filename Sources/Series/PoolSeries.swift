@@ -87,7 +87,9 @@ package final class PoolSeries: Sendable {
             } catch {
                 guard !Task.isCancelled else { break }
                 // Once until it is something else.
-                if told != "\(error)" { logger.error("the series of pools can't be kept, and is tried again", metadata: ["error": "\(error)"]) }
+                if told != "\(error)" {
+                    logger.error("the series of pools can't be kept, and is tried again", metadata: ["error": "\(error)"])
+                }
                 told = "\(error)"
                 try? await Task.sleep(for: .seconds(Self.retrySeconds))
             }
@@ -100,7 +102,9 @@ package final class PoolSeries: Sendable {
         guard file == nil else { return }
         let (file, saved) = try SeriesFile.open(beside: log)
         let state = try History.state(of: log, at: .position(saved.position))
-        if saved.position == 0, log.head.seq > 0 { logger.notice("the series of pools is made from the log", metadata: ["file": "\(file.path)"]) }
+        if saved.position == 0, log.head.seq > 0 {
+            logger.notice("the series of pools is made from the log", metadata: ["file": "\(file.path)"])
+        }
         folding.withLock { $0.state = state }
         book.withLock { book in
             book.file = file
@@ -201,7 +205,9 @@ package final class PoolSeries: Sendable {
     }
 
     package func close() {
-        do { try save() } catch { logger.warning("the series of pools was not saved: it is folded again at the next start", metadata: ["error": "\(error)"]) }
+        do { try save() } catch {
+            logger.warning("the series of pools was not saved: it is folded again at the next start", metadata: ["error": "\(error)"])
+        }
         let file = book.withLock { book in
             defer { book.file = nil }
             return book.file

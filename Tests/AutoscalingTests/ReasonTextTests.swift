@@ -71,16 +71,31 @@ struct ReasonPolicyLineTests {
     private static let demand = Reason.Number("trigger", .text("demand"))
 
     @Test(arguments: [
-        (Reason(.bounds, "TooManyReplicas", [.init("wanted", .integer(9)), .init("maxReplicaCount", .integer(5))]), "spec.maxReplicaCount", "5"),
-        (Reason(.bounds, "TooFewReplicas", [.init("wanted", .integer(0)), .init("minReplicaCount", .integer(3))]), "spec.minReplicaCount", "3"),
+        (
+            Reason(.bounds, "TooManyReplicas", [.init("wanted", .integer(9)), .init("maxReplicaCount", .integer(5))]),
+            "spec.maxReplicaCount", "5"
+        ),
+        (
+            Reason(.bounds, "TooFewReplicas", [.init("wanted", .integer(0)), .init("minReplicaCount", .integer(3))]),
+            "spec.minReplicaCount", "3"
+        ),
         // A wanted pool has one though the policy may say none.
-        (Reason(.bounds, "TooFewReplicas", [.init("wanted", .integer(0)), .init("minReplicaCount", .integer(1))]), "spec.minReplicaCount", ""),
-        (Reason(.recommendation, "Recommended", [demand, .init("threshold", .milli(2_500))]), "spec.triggers[name=demand].threshold", "2.5"),
+        (
+            Reason(.bounds, "TooFewReplicas", [.init("wanted", .integer(0)), .init("minReplicaCount", .integer(1))]),
+            "spec.minReplicaCount", ""
+        ),
+        (
+            Reason(.recommendation, "Recommended", [demand, .init("threshold", .milli(2_500))]), "spec.triggers[name=demand].threshold",
+            "2.5"
+        ),
         (
             Reason(.recommendation, "Recommended", [.init("trigger", .text("formula")), .init("threshold", .milli(10_000))]),
             "spec.advanced.scalingModifiers.target", "10"
         ),
-        (Reason(.activation, "CooldownRunning", [.init("lastActive", .time(.zero)), .init("seconds", .integer(300))]), "spec.cooldownPeriod", "300"),
+        (
+            Reason(.activation, "CooldownRunning", [.init("lastActive", .time(.zero)), .init("seconds", .integer(300))]),
+            "spec.cooldownPeriod", "300"
+        ),
         (
             Reason(.activation, "CooldownPassed", [.init("policyApplied", .time(.zero)), .init("seconds", .integer(60))]),
             "spec.initialCooldownPeriod", "60"
@@ -103,7 +118,8 @@ struct ReasonPolicyLineTests {
     }
 
     @Test(arguments: [
-        Reason(.signal, "Demand"), Reason(.safety, "BusyWorkers"), Reason(.bounds, "DesiredWithinRange"), Reason(.bounds, "OfALaterVersion"),
+        Reason(.signal, "Demand"), Reason(.safety, "BusyWorkers"), Reason(.bounds, "DesiredWithinRange"),
+        Reason(.bounds, "OfALaterVersion"),
         // HPA's own limit, where the policy has no behavior.
         Reason(.rateLimit, "ScaleUpLimit", [.init("kind", .text("Default")), .init("periodSeconds", .integer(15))]),
     ])
