@@ -293,7 +293,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay", "Series",
+                "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay",
+                "Series",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
                 "SubstrateGateway", "Telemetry", "Output", "Outward",

@@ -43,7 +43,8 @@ extension PoolSeries: SeriesReading {
 
     func opened() throws(ControlFault) -> SeriesFile {
         guard let file else {
-            throw .unavailable("the series of pools is being opened, or can't be: the log of the service says which; ask again in a few seconds")
+            throw .unavailable(
+                "the series of pools is being opened, or can't be: the log of the service says which; ask again in a few seconds")
         }
         return file
     }
@@ -69,16 +70,21 @@ extension PoolSeries: SeriesReading {
         let memory = snapshot.track.levels[level.rawValue]
         var found: [Int64: [UInt8]] = [:]
         do {
-            for chunk in try file.chunks(of: snapshot.id, level, numbers) where chunk.number < memory.chunk { found[chunk.number] = chunk.bytes }
+            for chunk in try file.chunks(of: snapshot.id, level, numbers) where chunk.number < memory.chunk {
+                found[chunk.number] = chunk.bytes
+            }
         } catch { throw damaged("\(error)") }
-        for chunk in memory.full + [(memory.chunk, memory.bytes)] where chunk.number <= numbers.upperBound { found[chunk.number] = chunk.bytes }
+        for chunk in memory.full + [(memory.chunk, memory.bytes)] where chunk.number <= numbers.upperBound {
+            found[chunk.number] = chunk.bytes
+        }
         let all = found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         let before = all.lastIndex { $0.0 < numbers.lowerBound } ?? 0
         return Array(all[before...])
     }
 
     func damaged(_ problem: String) -> ControlFault {
-        .unavailable("the series of pools can't be read (\(problem)): stop the service, delete \(SeriesFile.path(besideLog: log.path)), start it")
+        .unavailable(
+            "the series of pools can't be read (\(problem)): stop the service, delete \(SeriesFile.path(besideLog: log.path)), start it")
     }
 
     /// Buckets with these numbers, in order, and what was before the first.
@@ -90,9 +96,15 @@ extension PoolSeries: SeriesReading {
         var buckets: [SeriesBucket] = []
         for (number, bytes) in try chunks(snapshot, level, span) {
             let read: [SeriesBucket]
-            do throws(ChunkFault) { read = try ChunkReader.all(bytes, number: number, level) } catch { throw damaged("chunk \(number) is damaged") }
+            do throws(ChunkFault) { read = try ChunkReader.all(bytes, number: number, level) } catch {
+                throw damaged("chunk \(number) is damaged")
+            }
             for bucket in read {
-                if bucket.number < numbers.lowerBound { before = bucket.last } else if bucket.number <= numbers.upperBound { buckets.append(bucket) }
+                if bucket.number < numbers.lowerBound {
+                    before = bucket.last
+                } else if bucket.number <= numbers.upperBound {
+                    buckets.append(bucket)
+                }
             }
         }
         return (before, buckets)

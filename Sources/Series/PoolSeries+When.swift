@@ -11,7 +11,7 @@ package import Views
 
 extension PoolSeries {
     /// Buckets that are looked at in the log for one question, and the events that are folded for it.
-    private static let foldsMost = 24
+    fileprivate static let foldsMost = 24
     private static let eventsMost: Int64 = 4_000_000
 
     package func newest(_ condition: WhenCondition, of pool: String, before: Position) async throws(ControlFault) -> WhenView? {
@@ -22,7 +22,8 @@ extension PoolSeries {
         case .paused: return try newestMark(.pause, snapshot, before) { $0 != "resumed" && !$0.hasPrefix("resumed ") }
         case .count, .waitedLonger: break
         }
-        var search = WhenSearch(series: self, snapshot: snapshot, condition: condition, before: before, folds: Self.foldsMost, events: Self.eventsMost)
+        var search = WhenSearch(
+            series: self, snapshot: snapshot, condition: condition, before: before, folds: Self.foldsMost, events: Self.eventsMost)
         return try await search.run()
     }
 
@@ -37,7 +38,9 @@ extension PoolSeries {
         var before = before
         for _ in 0..<1_000 {
             let found: PoolMark?
-            do { found = try opened().newestMark(of: snapshot.id, kind, before: before) } catch let fault as ControlFault { throw fault } catch {
+            do { found = try opened().newestMark(of: snapshot.id, kind, before: before) } catch let fault as ControlFault {
+                throw fault
+            } catch {
                 throw damaged("\(error)")
             }
             guard let found else { return WhenView(found: nil, searchedTo: 0) }
@@ -68,7 +71,8 @@ private struct WhenSearch {
         let level = SeriesLevel.quarter
         let to: LogTime
         do throws(LogError) {
-            to = before == .max ? snapshot.asOf : try series.log.event(at: max(1, before - 1))?.at ?? snapshot.asOf
+            // Who waits goes on waiting until the commit at `before`.
+            to = before == .max ? snapshot.asOf : try series.log.event(at: before)?.at ?? snapshot.asOf
         } catch { throw .unavailable(error.description) }
         let from = to.adding(microseconds: -level.keptSeconds * 1_000_000)
         do throws(End) {
@@ -114,14 +118,15 @@ private struct WhenSearch {
         case .count(let count, let comparison, let bound):
             let may = comparison.mayHold(Int64(bucket.low[count.rawValue]), Int64(bucket.high[count.rawValue]), bound)
             return may.some && (may.notAll || isFirst)
-        case .waitedLonger(let microseconds): return bucket.waitHigh(until: end) > microseconds && (bucket.waitLow <= microseconds || isFirst)
+        case .waitedLonger(let microseconds):
+            return bucket.waitHigh(until: end) > microseconds && (bucket.waitLow <= microseconds || isFirst)
         case .policyChanged, .paused, .crashed: return false
         }
     }
 
     /// Folds the stretch, and finds the last moment in it at which the condition began to hold.
     private mutating func fold(from: LogTime, to: LogTime) async throws(End) -> WhenView.Found? {
-        guard folds > 0, events > 0 else { throw .exhausted }
+        guard folds > 0, events > 0, !Task.isCancelled else { throw .exhausted }
         folds -= 1
         var state: State
         do throws(StateArchive.Fault) { state = try await series.archive.state(at: .time(from.adding(microseconds: -1))) } catch {
@@ -134,31 +139,38 @@ private struct WhenSearch {
         var held = known.map { holds($0, at: from) } ?? false
         var found: WhenView.Found?
         var (seq, at) = (state.position, from)
-        do throws(LogError) {
-            stretch: while true {
-                let batches = try series.log.read(after: state.position, limitEvents: 4_096)
-                if batches.isEmpty { break }
-                for batch in batches {
-                    if batch.at >= to { break stretch }
-                    // It may have grown until this commit.
-                    if let grown = grown(known, held, from: at, until: batch.at), seq < before { found = WhenView.Found(seq: seq, at: grown) }
-                    if batch.lastSeq >= before { return found }
-                    events -= Int64(batch.events.count)
-                    _ = state.fold(batch, names: series.log.names)
-                    known = state.sample(of: snapshot.id)
-                    let holdsNow = known.map { holds($0, at: batch.at) } ?? false
-                    let heldUntilNow = held || grown(known, held, from: at, until: batch.at) != nil
-                    if holdsNow, !heldUntilNow { found = WhenView.Found(seq: batch.lastSeq, at: batch.at) }
-                    held = holdsNow
-                    (seq, at) = (batch.lastSeq, batch.at)
-                }
-                if events <= 0 { break }
+        let start = state.position
+        stretch: while true {
+            let batches = try read(after: state.position)
+            if batches.isEmpty { break }
+            for batch in batches {
+                if batch.at >= to { break stretch }
+                // It may have grown until this commit.
+                let grown = grown(known, held, from: at, until: batch.at)
+                if let grown, seq < before { found = WhenView.Found(seq: seq, at: grown) }
+                if batch.lastSeq >= before { return found }
+                events -= Int64(batch.events.count)
+                _ = state.fold(batch, names: series.log.names)
+                known = state.sample(of: snapshot.id)
+                let holdsNow = known.map { holds($0, at: batch.at) } ?? false
+                if holdsNow, !held, grown == nil { found = WhenView.Found(seq: batch.lastSeq, at: batch.at) }
+                held = holdsNow
+                (seq, at) = (batch.lastSeq, batch.at)
             }
-        } catch { throw .fault(.unavailable(error.description)) }
-        guard events > 0 else { throw .exhausted }
-        if let grown = grown(known, held, from: at, until: min(to, snapshot.asOf)), seq < before { found = WhenView.Found(seq: seq, at: grown) }
-        searchedTo = min(searchedTo, seq)
+            // The first one is folded whatever it takes: else the question would never get beyond it.
+            if Task.isCancelled || (events <= 0 && folds < PoolSeries.foldsMost - 1) { throw .exhausted }
+        }
+        if let grown = grown(known, held, from: at, until: min(to, snapshot.asOf)), seq < before {
+            found = WhenView.Found(seq: seq, at: grown)
+        }
+        searchedTo = min(searchedTo, start + 1)
         return found
+    }
+
+    private func read(after position: Position) throws(End) -> [CommittedBatch] {
+        do throws(LogError) { return try series.log.read(after: position, limitEvents: 4_096) } catch {
+            throw .fault(.unavailable(error.description))
+        }
     }
 
     private func holds(_ sample: PoolSample, at time: LogTime) -> Bool {

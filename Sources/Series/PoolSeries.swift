@@ -78,6 +78,7 @@ package final class PoolSeries: Sendable {
 
     /// Follows the log until the task is cancelled or the log closes; then saves.
     package func run() async {
+        var told = ""
         while !Task.isCancelled {
             do {
                 try open()
@@ -85,7 +86,11 @@ package final class PoolSeries: Sendable {
                 break
             } catch {
                 guard !Task.isCancelled else { break }
-                logger.error("the series of pools can't be kept, and is tried again", metadata: ["error": "\(error)"])
+                // Once until it is something else.
+                if told != "\(error)" {
+                    logger.error("the series of pools can't be kept, and is tried again", metadata: ["error": "\(error)"])
+                }
+                told = "\(error)"
                 try? await Task.sleep(for: .seconds(Self.retrySeconds))
             }
         }
@@ -97,7 +102,9 @@ package final class PoolSeries: Sendable {
         guard file == nil else { return }
         let (file, saved) = try SeriesFile.open(beside: log)
         let state = try History.state(of: log, at: .position(saved.position))
-        if saved.position == 0, log.head.seq > 0 { logger.notice("the series of pools is made from the log", metadata: ["file": "\(file.path)"]) }
+        if saved.position == 0, log.head.seq > 0 {
+            logger.notice("the series of pools is made from the log", metadata: ["file": "\(file.path)"])
+        }
         folding.withLock { $0.state = state }
         book.withLock { book in
             book.file = file
@@ -198,7 +205,9 @@ package final class PoolSeries: Sendable {
     }
 
     package func close() {
-        do { try save() } catch { logger.warning("the series of pools was not saved: it is folded again at the next start", metadata: ["error": "\(error)"]) }
+        do { try save() } catch {
+            logger.warning("the series of pools was not saved: it is folded again at the next start", metadata: ["error": "\(error)"])
+        }
         let file = book.withLock { book in
             defer { book.file = nil }
             return book.file

@@ -30,7 +30,9 @@ struct SeriesChunk: Hashable, Sendable {
         }
         bytes.append(mask)
         for lane in 0..<8 where mask & (1 << UInt8(lane)) != 0 {
-            for value in [bucket.last.counts[lane], bucket.low[lane], bucket.high[lane]] { appendSigned(Int64(value) - Int64(previous[lane])) }
+            for value in [bucket.last.counts[lane], bucket.low[lane], bucket.high[lane]] {
+                appendSigned(Int64(value) - Int64(previous[lane]))
+            }
         }
         let hasWaits = bucket.waitHigh != 0
         bytes.append((bucket.last.oldestRequestedAt == nil ? 0 : 1) | (hasWaits ? 2 : 0))
@@ -126,5 +128,7 @@ struct ChunkReader {
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
-    private mutating func count(_ lane: Int) throws(ChunkFault) -> Int32 { Int32(truncatingIfNeeded: Int64(previous[lane]) &+ (try signed())) }
+    private mutating func count(_ lane: Int) throws(ChunkFault) -> Int32 {
+        Int32(truncatingIfNeeded: Int64(previous[lane]) &+ (try signed()))
+    }
 }

@@ -92,7 +92,8 @@ struct MarkReader {
             let by = body["by"].flatMap { body.text($0) }.map { " by \($0)" } ?? ""
             if let hold = body["hold"].flatMap({ body.integer($0) }) { return "held at \(hold)\(by)" }
             let what = [
-                body["in"].map { body.bool($0) } ?? false ? "scale-in" : nil, body["out"].map { body.bool($0) } ?? false ? "scale-out" : nil,
+                body["in"].map { body.bool($0) } ?? false ? "scale-in" : nil,
+                body["out"].map { body.bool($0) } ?? false ? "scale-out" : nil,
             ].compactMap { $0 }
             return what.isEmpty ? "resumed\(by)" : "\(what.joined(separator: " and ")) paused\(by)"
         }

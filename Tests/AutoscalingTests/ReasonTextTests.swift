@@ -65,3 +65,63 @@ import Testing
         #expect(codes.count == ReasonCode.allCases.count)
     }
 }
+
+@Suite("A step leads to its line of the policy")
+struct ReasonPolicyLineTests {
+    private static let demand = Reason.Number("trigger", .text("demand"))
+
+    @Test(arguments: [
+        (
+            Reason(.bounds, "TooManyReplicas", [.init("wanted", .integer(9)), .init("maxReplicaCount", .integer(5))]),
+            "spec.maxReplicaCount", "5"
+        ),
+        (
+            Reason(.bounds, "TooFewReplicas", [.init("wanted", .integer(0)), .init("minReplicaCount", .integer(3))]),
+            "spec.minReplicaCount", "3"
+        ),
+        // A wanted pool has one though the policy may say none.
+        (
+            Reason(.bounds, "TooFewReplicas", [.init("wanted", .integer(0)), .init("minReplicaCount", .integer(1))]),
+            "spec.minReplicaCount", ""
+        ),
+        (
+            Reason(.recommendation, "Recommended", [demand, .init("threshold", .milli(2_500))]), "spec.triggers[name=demand].threshold",
+            "2.5"
+        ),
+        (
+            Reason(.recommendation, "Recommended", [.init("trigger", .text("formula")), .init("threshold", .milli(10_000))]),
+            "spec.advanced.scalingModifiers.target", "10"
+        ),
+        (
+            Reason(.activation, "CooldownRunning", [.init("lastActive", .time(.zero)), .init("seconds", .integer(300))]),
+            "spec.cooldownPeriod", "300"
+        ),
+        (
+            Reason(.activation, "CooldownPassed", [.init("policyApplied", .time(.zero)), .init("seconds", .integer(60))]),
+            "spec.initialCooldownPeriod", "60"
+        ),
+        (
+            Reason(
+                .rateLimit, "ScaleUpLimit",
+                [.init("kind", .text("Pods")), .init("value", .integer(2)), .init("periodSeconds", .integer(120))]),
+            "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.policies", "{type: Pods, value: 2, periodSeconds: 120}"
+        ),
+        (
+            Reason(.stabilization, "ScaleDownStabilized", [.init("windowSeconds", .integer(300))]),
+            "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.stabilizationWindowSeconds", "300"
+        ),
+        (Reason(.pause, "Held", [.init("replicas", .integer(4))]), "spec.pause.hold", "4"),
+        (Reason(.schedule, "ScheduleFloor", [.init("floor", .integer(6))]), "spec.schedules", "{minReplicaCount: 6}"),
+    ])
+    func itNamesTheFieldAndWhatStandsThere(_ reason: Reason, _ path: String, _ text: String) {
+        #expect(reason.policyLine == PolicyLine(path: path, text: text))
+    }
+
+    @Test(arguments: [
+        Reason(.signal, "Demand"), Reason(.safety, "BusyWorkers"), Reason(.bounds, "DesiredWithinRange"),
+        Reason(.bounds, "OfALaterVersion"),
+        // HPA's own limit, where the policy has no behavior.
+        Reason(.rateLimit, "ScaleUpLimit", [.init("kind", .text("Default")), .init("periodSeconds", .integer(15))]),
+    ])
+    func whatNoLineIsBehindHasNone(_ reason: Reason) { #expect(reason.policyLine == nil) }
+}

@@ -144,7 +144,8 @@ struct LogContractTests {
             let queries: [EventPageQuery] = [
                 EventPageQuery(after: 0, limit: 7), EventPageQuery(after: 2_900, limit: 1_000), EventPageQuery(after: 0, limit: 700),
                 EventPageQuery(after: 0, limit: 3, pool: "default/other"), EventPageQuery(after: 500, limit: 9, subject: "actor-1"),
-                EventPageQuery(after: 0, limit: 2_000, subject: "actor-2", through: 1_234), EventPageQuery(after: 10, limit: 4, through: 20),
+                EventPageQuery(after: 0, limit: 2_000, subject: "actor-2", through: 1_234),
+                EventPageQuery(after: 10, limit: 4, through: 20),
                 EventPageQuery(after: 0, limit: 5, subject: "nobody"), EventPageQuery(after: 0, limit: 5, kinds: [.actorIdle]),
                 EventPageQuery(after: 0, limit: 10, subject: "actor-0", kinds: [.actorRequested], through: 777),
             ]

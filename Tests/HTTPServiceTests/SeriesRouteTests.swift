@@ -107,7 +107,8 @@ struct SeriesRouteTests {
 
     @Test(arguments: [
         ("desired<5", true), ("ready >= 3", true), ("waiting=0", true), ("oldestWait>1.5", true), ("policy", true), ("paused", true),
-        ("crash", true), ("oldestWait<1", false), ("min<3", false), ("desired", false), ("desired<", false), ("<5", false), ("desired<x", false),
+        ("crash", true), ("oldestWait<1", false), ("min<3", false), ("desired", false), ("desired<", false), ("<5", false),
+        ("desired<x", false),
         ("", false), ("oldestWait>-1", false), ("oldestWait>1e300", false),
     ])
     func conditionsAreAClosedList(_ text: String, _ isOne: Bool) {

@@ -63,7 +63,9 @@ struct WatchTests {
         }
     }
 
-    private func run(_ plane: TwinPlane, _ configure: (inout ServerConfiguration) -> Void = { _ in }, _ body: (TestService) async throws -> Void)
+    private func run(
+        _ plane: TwinPlane, _ configure: (inout ServerConfiguration) -> Void = { _ in }, _ body: (TestService) async throws -> Void
+    )
         async throws
     {
         try await TestService.run(
@@ -127,7 +129,8 @@ struct WatchTests {
                 let events = try await messages.must()
                 #expect(events.topic == "events" && events.data["items"].array.compactMap { $0["seq"].integer } == [4, 5])
                 let decisions = try await messages.must()
-                #expect(decisions.topic == "decisions" && decisions.data["items"].array.map { $0["to"].integer } == [5] && decisions.id == 5)
+                #expect(
+                    decisions.topic == "decisions" && decisions.data["items"].array.map { $0["to"].integer } == [5] && decisions.id == 5)
             }
         }
     }

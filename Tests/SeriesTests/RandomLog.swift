@@ -57,7 +57,8 @@ final class RandomLog {
     }
 
     func apply(_ pool: String) {
-        var policy = Policy(pool: pool, target: ScaleTarget(apiVersion: "v1", kind: "Process", name: String(pool.map { $0 == "/" ? "-" : $0 })))
+        var policy = Policy(
+            pool: pool, target: ScaleTarget(apiVersion: "v1", kind: "Process", name: String(pool.map { $0 == "/" ? "-" : $0 })))
         policy.minReplicaCount = random.below(3)
         policy.maxReplicaCount = policy.minReplicaCount + 1 + random.below(6)
         policy.cooldownPeriodSeconds = random.below(120)
@@ -74,7 +75,8 @@ final class RandomLog {
         let worker = "\(QualifiedName.namespace(ofPool: pool))/w\(random.below(6))"
         switch random.below(16) {
         case 0, 1, 2, 3: send(.actorRequested, actor, pool: pool, #"{"pool":"\#(pool)"}"#)
-        case 4, 5: send(.workerReady, worker, pool: pool, #"{"pool":"\#(pool)","node":"n\#(random.below(3))","slots":\#(1 + random.below(3))}"#)
+        case 4, 5:
+            send(.workerReady, worker, pool: pool, #"{"pool":"\#(pool)","node":"n\#(random.below(3))","slots":\#(1 + random.below(3))}"#)
         case 6: send(.workerGone, worker, #"{"reason":"\#(random.below(2) == 0 ? "lost" : "drained")"}"#)
         case 7, 8: send(.actorSuspended, actor, worker: worker)
         case 9: send(.actorCrashed, actor, worker: worker, #"{"error":"boom"}"#)

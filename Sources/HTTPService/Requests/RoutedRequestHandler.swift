@@ -68,7 +68,7 @@ final class RoutedRequestHandler: RequestHandling {
 
 extension SharedLimit {
     /// Whether who came in by it waits for something that may never come.
-    fileprivate func waits(in shared: ServiceShared) -> Bool { 
+    fileprivate func waits(in shared: ServiceShared) -> Bool {
         self === shared.waitingPlacements || self === shared.followStreams || self === shared.watches
     }
 }

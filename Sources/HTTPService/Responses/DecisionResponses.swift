@@ -11,7 +11,8 @@ enum DecisionResponses {
     private static let lookedMost: Int64 = 1 << 20
 
     @Sendable static func list(_ request: RoutedRequest) async throws -> Response {
-        try await page(request, pool: request.query.pool(), isBackward: try request.query.isBackward(byDefault: false), limit: try request.pageLimit())
+        try await page(
+            request, pool: request.query.pool(), isBackward: try request.query.isBackward(byDefault: false), limit: try request.pageLimit())
     }
 
     @Sendable static func ofPool(_ request: RoutedRequest) async throws -> Response {
@@ -27,7 +28,8 @@ enum DecisionResponses {
         let onlyChanges = try query.flag("changes")
         let shadow = query.text("shadow")
         var wanted = EventPageQuery(
-            after: try query.integer("after", in: 0...(.max)) ?? 0, limit: limit, pool: isOfPool ? nil : pool, subject: isOfPool ? pool : nil,
+            after: try query.integer("after", in: 0...(.max)) ?? 0, limit: limit, pool: isOfPool ? nil : pool,
+            subject: isOfPool ? pool : nil,
             kinds: [.scaleDecided])
         wanted.take(try await EventRange(request))
         let log = request.parts.log

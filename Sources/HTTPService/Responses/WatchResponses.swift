@@ -225,7 +225,12 @@ private struct WatchStream: Sendable {
                 let text = page.names.text(of: event.subject)
                 let name = namespace.map { QualifiedName.full(text, in: $0) } ?? text
                 guard seen.insert(name).inserted else { continue }
-                if let view = await shared.parts.plane.actor(name) { views.append(view) }
+                if let view = await shared.parts.plane.actor(name) {
+                    views.append(view)
+                } else if name != text, let view = await shared.parts.plane.actor(text) {
+                    // One of another namespace than its pool's.
+                    views.append(view)
+                }
             }
         }
         return views.isEmpty ? nil : try items(views, position)
