@@ -11,6 +11,7 @@ import KEDAScaler
 import Kubernetes
 import LocalWorkers
 import Output
+import Outward
 import Pollers
 import Replay
 import ServiceLifecycle
@@ -142,6 +143,8 @@ package struct GreenroomService: Sendable {
         {
             services.append(.init(service: survey))
         }
+        if let sinks = parts.outward.sinks { services.append(.init(service: sinks)) }
+        if let exporter = parts.outward.exporter { services.append(.init(service: exporter)) }
         services.append(.init(service: ReadyService(parts: bound.all, onReady: { await onStart(url) })))
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
@@ -200,6 +203,7 @@ package struct GreenroomService: Sendable {
         var workers: LocalWorkers
         var kubernetes: (targets: KubernetesTargets, news: LoopNews)?
         var gateway: GatewayParts?
+        var outward: OutwardParts
         var http: ServiceParts
     }
 
@@ -244,16 +248,25 @@ package struct GreenroomService: Sendable {
         http.stateAt = { moment async throws(ControlFault) in try Self.state(of: log, at: moment) }
         let desk = UsageDesk(log: log)
         http.usage = { query async throws(ControlFault) in try await desk.report(query) }
+        let sinks = Locked<EventSinks?>(nil)
         if let metrics {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in
                 // An instance that nobody stands by for leads all the same.
                 if let lead { lead.show() } else { LeaderGauge.show(true) }
+                sinks.value?.show(now: EventLog.systemClock())
                 return await metrics.text(openMetrics: openMetrics, loop, log)
             }
         }
+        let outward = OutwardParts(configuration, log, loop, metrics: metrics, logger: Logger(labelLike: logger, "greenroom.outward"))
+        sinks.value = outward.sinks
+        if let check = outward.readiness { http.readiness.append(check) }
+        if configuration.otlp?.sendsTraces ?? false {
+            http.log = TracedLog(http.log, log)
+            http.traceparent = { log.traceparent(ofPlacementAt: $0) }
+        }
         if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
-        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, http: http)
+        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, outward: outward, http: http)
     }
 
     func clusterAccess() throws -> ClusterAccess {
