@@ -3,6 +3,7 @@ import HTTPTransport
 import ExternalMetrics
 import KEDAScaler
 import ObjectStorage
+import Outward
 import SubstrateGateway
 
 // Which fields may a configuration have, and what is each for?
@@ -27,8 +28,9 @@ package struct ConfigurationField: Hashable, Sendable {
         let known = path.split(separator: ".")
         for (k, part) in parts.enumerated() {
             guard k < known.count else { return false }
-            // A name may have dots of its own.
-            if known[k] == "*" { return true }
+            // The last name may have dots of its own.
+            if known[k] == "*", k == known.count - 1 { return true }
+            if known[k] == "*" { continue }
             guard part == known[k] || (known[k] == "s3|gs" && (part == "s3" || part == "gs")) else { return false }
         }
         return true
@@ -37,7 +39,7 @@ package struct ConfigurationField: Hashable, Sendable {
 
 package enum ConfigurationFields {
     package static let all: [ConfigurationField] = [
-        general, processes, kubernetes, keda, externalMetrics, gateway, objectStorage, limits,
+        general, processes, kubernetes, keda, externalMetrics, gateway, objectStorage, outward, limits,
     ].flatMap { $0 }
 
     /// Whether the table has it, or a section of that name.
@@ -166,6 +168,35 @@ package enum ConfigurationFields {
             .init("gateway.limits.handshakeSeconds", text(limits.handshakeSeconds), "for a TLS handshake"),
             .init("gateway.limits.keepaliveSeconds", text(limits.keepaliveSeconds), "a silent connection is asked for a sign of life"),
             .init("gateway.limits.drainSeconds", text(limits.drainSeconds), "for calls in flight at a stop"),
+        ]
+    }()
+
+    private static let outward: [ConfigurationField] = {
+        let otlp = OTLPConfiguration(endpoint: "")
+        let seconds = "\(otlp.target.timeoutSeconds)"
+        return [
+            .init("sinks.*.url", "", "where this sink gets its events as CloudEvents, by POST"),
+            .init("sinks.*.mode", "binary", "binary (attributes as headers) or structured (one JSON object)"),
+            .init(
+                "sinks.*.events", EventSelection.standard.map(\.rawValue).joined(separator: ", "),
+                "topics (decisions, limits, failures, crashes, policies) or kinds of events"),
+            .init("sinks.*.pools", "all", "only these: NAMESPACE/NAME or NAMESPACE/*"),
+            .init("sinks.*.shadows", "false", "decisions of shadow policies, too"),
+            .init("sinks.*.from", "now", "where a new sink begins: now or beginning"),
+            .init("sinks.*.tokenFile", "none", "file with its bearer token, read for each request"),
+            .init("sinks.*.headersFile", "none", "file with lines `Name: value`, sent with each request"),
+            .init("sinks.*.ca", "the system's", "PEM file of the authority of its certificate"),
+            .init("sinks.*.timeoutSeconds", seconds, "for one response"),
+            .init("otlp.endpoint", "none", "an OpenTelemetry collector's address, such as http://collector:4318; nothing is sent without"),
+            .init("otlp.metrics", "\(otlp.sendsMetrics)", "send metrics to its /v1/metrics"),
+            .init("otlp.metricsSeconds", "\(otlp.metricsSeconds)", "between two sends of metrics"),
+            .init("otlp.traces", "\(otlp.sendsTraces)", "send a trace of each turn to its /v1/traces"),
+            .init("otlp.tracesSeconds", "\(otlp.tracesSeconds)", "between two looks for turns that ended"),
+            .init("otlp.serviceName", otlp.serviceName, "as service.name"),
+            .init("otlp.tokenFile", "none", "file with a bearer token, read for each request"),
+            .init("otlp.headersFile", "none", "file with lines `Name: value`, sent with each request"),
+            .init("otlp.ca", "the system's", "PEM file of the authority of its certificate"),
+            .init("otlp.timeoutSeconds", seconds, "for one response"),
         ]
     }()
 

@@ -11,6 +11,7 @@ import KEDAScaler
 import Kubernetes
 import LocalWorkers
 import Output
+import Outward
 import Pollers
 import Replay
 import Series
@@ -144,6 +145,8 @@ package struct GreenroomService: Sendable {
         {
             services.append(.init(service: survey))
         }
+        if let sinks = parts.outward.sinks { services.append(.init(service: sinks)) }
+        if let exporter = parts.outward.exporter { services.append(.init(service: exporter)) }
         services.append(.init(service: ReadyService(parts: bound.all, onReady: { await onStart(url) })))
         let group = ServiceGroup(configuration: .init(services: services, gracefulShutdownSignals: signals, logger: logger))
         await parts.loop.catchUp()
@@ -203,6 +206,7 @@ package struct GreenroomService: Sendable {
         var kubernetes: (targets: KubernetesTargets, news: LoopNews)?
         var gateway: GatewayParts?
         var series: PoolSeries?
+        var outward: OutwardParts
         var http: ServiceParts
     }
 
@@ -252,16 +256,26 @@ package struct GreenroomService: Sendable {
         http.series = series
         let desk = UsageDesk(log: log)
         http.usage = { query async throws(ControlFault) in try await desk.report(query) }
+        let sinks = Locked<EventSinks?>(nil)
         if let metrics {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in
                 // An instance that nobody stands by for leads all the same.
                 if let lead { lead.show() } else { LeaderGauge.show(true) }
+                sinks.value?.show(now: EventLog.systemClock())
                 return await metrics.text(openMetrics: openMetrics, loop, log)
             }
         }
+        let outward = OutwardParts(configuration, log, loop, metrics: metrics, logger: Logger(labelLike: logger, "greenroom.outward"))
+        sinks.value = outward.sinks
+        if let check = outward.readiness { http.readiness.append(check) }
+        if configuration.otlp?.sendsTraces ?? false {
+            http.log = TracedLog(http.log, log)
+            http.traceparent = { log.traceparent(ofPlacementAt: $0) }
+        }
         if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
-        return Parts(loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, series: series, http: http)
+        return Parts(
+            loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, series: series, outward: outward, http: http)
     }
 
     func clusterAccess() throws -> ClusterAccess {

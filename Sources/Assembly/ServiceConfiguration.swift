@@ -8,6 +8,7 @@ import HTTPTransport
 import Foundation
 import KEDAScaler
 import Output
+import Outward
 import Pollers
 import ServiceClient
 import SubstrateGateway
@@ -47,6 +48,10 @@ package struct ServiceConfiguration: Sendable {
     var gateway: GatewayConfiguration?
     /// Stores whose snapshots are looked at; nil looks at none.
     var objectStorage: ObjectStorageConfiguration?
+    /// Where events are sent to.
+    var sinks: [SinkConfiguration] = []
+    /// An OpenTelemetry collector; nil sends nothing.
+    var otlp: OTLPConfiguration?
 
     struct Cluster: Sendable {
         /// nil: in-cluster files, else `KUBECONFIG` or `~/.kube/config`.
@@ -112,6 +117,8 @@ package struct ServiceConfiguration: Sendable {
         if var section = try top.section("objectStorage") {
             objectStorage = try ObjectStorageConfiguration(&section) { Self.resolve($0, base) }
         }
+        if var section = try top.section("sinks") { sinks = try Self.readSinks(&section, base) }
+        if var section = try top.section("otlp") { otlp = try Self.readOTLP(&section, base) }
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
         try checkExternalMetrics()

@@ -100,6 +100,9 @@ extension MetricDescription {
         .init("greenroom_actors_crashed_total", "Turns that ended badly, by themselves or with their worker, by pool."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state; waiting ones by reason. Counts the whole queue."),
         .init(
+            "greenroom_policy_applied_timestamp_seconds", "When the pool's policy took effect, in seconds since 1970. Kept once it is deleted.",
+            unit: .seconds),
+        .init(
             "greenroom_pool_condition",
             "1 if a pool's condition holds: Ready, Active, Paused, Fallback, WorkersFailing, Updating, NoPolicy."),
         .init("greenroom_oldest_wait_seconds", "Age of the oldest waiting actor; 0 if none waits.", unit: .seconds),
@@ -118,6 +121,15 @@ extension MetricDescription {
             "greenroom_claims_warm_share", "Share of the claims that the pool could serve which it served, since its policy took effect."),
         .init("greenroom_claim_misses", "Claims that found no ready sandbox, by reason: pool_empty, pool_refilling, not_adopted."),
         .init("greenroom_idle_sandbox_seconds", "Sandboxes × seconds that lay ready and unclaimed."),
+
+        // What other systems hear.
+        .init("greenroom_sink_events_total", "Events that a sink was done with, by sink and outcome: delivered, refused."),
+        .init("greenroom_sink_failures_total", "Attempts to give a sink an event that failed, by sink."),
+        .init("greenroom_sink_lag_events", "Positions of the log that a sink has yet to get, by sink."),
+        .init("greenroom_sink_lag_seconds", "Age of the event that a sink doesn't take; 0 if it takes them.", unit: .seconds),
+        .init("greenroom_otlp_failures_total", "Requests that the OTLP collector didn't take, by signal."),
+        .init("greenroom_otlp_spans_total", "Spans, by outcome: sent, rejected."),
+        .init("greenroom_otlp_dropped_turns_total", "Turns without a trace, because too many were under way."),
 
         // Telemetry itself.
         .init(droppedSeriesName, "Series that were not recorded, because there are too many, or the name has another type."),

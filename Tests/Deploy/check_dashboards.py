@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARDS = ROOT / "dashboards"
+RUNBOOKS = "{{ with $externalLabels.greenroom_runbooks }}{{ . }}/{{ end }}"
 SECONDS = 60
 wrong = []
 
@@ -56,6 +57,8 @@ def expressions():
         for target in panel.get("targets", []):
             text = target["expr"].replace("$__rate_interval", "5m").replace("$pool", ".*").replace("$instance", ".*")
             yield f"panel {panel['title']} {target['refId']}", text
+    for annotation in dashboard["annotations"]["list"]:
+        yield f"annotation {annotation['name']}", annotation["expr"].replace("$pool", ".*").replace("$instance", ".*")
     for variable in dashboard["templating"]["list"]:
         found = re.match(r"label_values\((.*), (\w+)\)", variable.get("definition", ""))
         if found:
@@ -65,7 +68,8 @@ def expressions():
 def rules():
     text = (DASHBOARDS / "alerts.yaml").read_text()
     names, exprs = re.findall(r"- alert: (\S+)", text), re.findall(r"expr: (.*)", text)
-    links = re.findall(r"runbook_url: (\S+)", text)
+    # The label of Prometheus' own configuration that makes them absolute.
+    links = [link.removeprefix(RUNBOOKS).strip("'") for link in re.findall(r"runbook_url: '?(.*)", text)]
     return list(zip(names, exprs, links, strict=True))
 
 
@@ -82,7 +86,7 @@ def check_form():
             problems.append(f"{panel['title']} lies over another or outside")
         taken |= cells
     rows = [panel["title"] for panel in dashboard["panels"] if panel["type"] == "row"]
-    if rows != ["Demand and workers", "Waits", "Decisions", "Loop and log", "Process"]:
+    if rows != ["Now", "Demand and workers", "Waits", "Decisions", "Loop and log", "Process"]:
         problems.append(f"rows are {rows}")
     judge("the dashboard's form", problems)
 

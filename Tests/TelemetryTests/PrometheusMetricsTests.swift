@@ -84,6 +84,37 @@ private func filled(process: ProcessMetrics? = nil) -> PrometheusMetrics {
             read.value("greenroom_wait_seconds_bucket", ["pool": "ns/p", "tier": "cold", "le": format == .text ? "120" : "120.0"]) == 1)
     }
 
+    @Test func `a histogram with labels is left out until it has a value, and one without labels isn't`() throws {
+        let metrics = backend()
+        let timer = Timer(label: "greenroom_http_request_seconds", dimensions: [("route", "GET /a")], factory: metrics)
+        _ = Timer(label: "greenroom_http_request_seconds", dimensions: [("route", "GET /b")], factory: metrics)
+        _ = Timer(label: "greenroom_decision_seconds", factory: metrics)
+        var text = String(decoding: metrics.exposition(.text), as: UTF8.self)
+        #expect(!text.contains("greenroom_http_request_seconds"))
+        #expect(text.contains("greenroom_decision_seconds_count 0"))
+        timer.recordSeconds(1)
+        text = String(decoding: metrics.exposition(.text), as: UTF8.self)
+        #expect(text.contains(#"greenroom_http_request_seconds_count{route="GET /a"} 1"#) && !text.contains("GET /b"))
+    }
+
+    @Test func `readings are what a scrape says`() throws {
+        let metrics = filled(process: nil)
+        let read = try StrictExposition(metrics.exposition(.text), openMetrics: false)
+        let readings = metrics.readings()
+        #expect(readings.map(\.name) == readings.map(\.name).sorted() && readings.count > 3)
+        for reading in readings {
+            for point in reading.points {
+                let labels = Dictionary(uniqueKeysWithValues: point.labels.map { ($0.name, $0.value) })
+                switch point.value {
+                case .counter(let value), .gauge(let value): #expect(read.value(reading.name, labels) == value)
+                case .histogram(let bounds, let counts, let sum):
+                    #expect(read.value("\(reading.name)_sum", labels) == sum && counts.count == bounds.count + 1)
+                    #expect(read.value("\(reading.name)_count", labels) == Double(counts.reduce(0, +)))
+                }
+            }
+        }
+    }
+
     @Test(arguments: [
         #"plain"#, #"back\slash"#, #"quo"te"#, "line\nend", #"\n"#, "", "naïve ☂︎ 東京", "comma, brace} and = sign", "\u{301}combining",
         "tab\there",

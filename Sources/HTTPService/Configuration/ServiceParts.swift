@@ -29,6 +29,8 @@ package struct ServiceParts: Sendable {
     package var metricsText: (@Sendable (_ openMetrics: Bool) async -> [UInt8])?
     /// How an actor, `NAMESPACE/NAME`, is stuck in the system that hosts it; nil where nothing looks there. Must not wait.
     package var upstream: (@Sendable (_ actor: String) -> UpstreamView?)?
+    /// What the worker of the placement at a position continues its trace with; nil where turns aren't traced.
+    package var traceparent: (@Sendable (Position) -> String?)?
     /// Shown by `/openapi.json` and the page at `/`.
     package var version = "development"
 

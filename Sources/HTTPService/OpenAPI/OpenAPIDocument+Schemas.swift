@@ -20,7 +20,8 @@ extension OpenAPIDocument {
         "line":{"type":"integer"},"column":{"type":"integer"},"path":{"type":"string"},"message":{"type":"string"}}}}}},
         "Placement":{"type":"object","required":["worker","node","tier","waitedSeconds","waited","seq"],"properties":{"worker":{"type":"string"},"node":{"type":"string"},
         "ip":{"type":["string","null"]},"tier":{"enum":["local","warm","golden","cold"]},"restoreFrom":{"type":["string","null"]},
-        "waitedSeconds":{"type":"number"},"waited":{"type":"number","deprecated":true,"description":"Older name of waitedSeconds"},"seq":{"type":"integer"}}},
+        "waitedSeconds":{"type":"number"},"waited":{"type":"number","deprecated":true,"description":"Older name of waitedSeconds"},"seq":{"type":"integer"},
+        "traceparent":{"type":"string","description":"W3C Trace Context of the turn, if the service sends traces"}}},
         "EndedPlacement":{"type":"object","description":"The turn of that id began on this worker, and is over","required":["worker","tier","waitedSeconds","seq","ended"],"properties":{
         "worker":{"type":"string"},"tier":{"enum":["local","warm","golden","cold"]},"waitedSeconds":{"type":"number"},"seq":{"type":"integer"},"ended":{"const":true}}},
         "Waiting":{"type":"object","required":["position","reason","detail"],"properties":{"position":{"type":"integer"},

@@ -26,7 +26,7 @@ enum PlacementResponses {
         // `wait` is its older name.
         let wait = try object.seconds("waitSeconds", upTo: most) ?? object.seconds("wait", upTo: most) ?? 0
         do throws(ControlFault) {
-            return response(try await request.parts.plane.place(wanted, waitSeconds: wait))
+            return response(try await request.parts.plane.place(wanted, waitSeconds: wait), request.parts.traceparent)
         } catch {
             throw Problem(error)
         }
@@ -41,7 +41,7 @@ enum PlacementResponses {
         }
     }
 
-    private static func response(_ placement: PlacementResponse) -> Response {
+    private static func response(_ placement: PlacementResponse, _ traceparent: (@Sendable (Position) -> String?)?) -> Response {
         switch placement {
         case .placed(let worker, let node, let ip, let tier, let restoreFrom, let waitedSeconds, let seq):
             .object { json in
@@ -54,6 +54,7 @@ enum PlacementResponses {
                 // Its older name.
                 json.member("waited", waitedSeconds)
                 json.member("seq", seq)
+                if let traceparent = traceparent?(seq) { json.member("traceparent", traceparent) }
             }
         case .ended(let worker, let tier, let waitedSeconds, let seq):
             .object { json in

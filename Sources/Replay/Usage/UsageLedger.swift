@@ -83,9 +83,8 @@ struct UsageLedger {
                 for actor in state.workers[index].residents { actors.insert(state.actors[actor].name) }
             }
         }
-        let before = Dictionary(
-            actors.lazy.compactMap { name in state.actors.find(name).map { (name, row(of: state.actors[$0], in: state)) } },
-            uniquingKeysWith: { first, _ in first })
+        var before: [NameID: UInt32] = [:]
+        for name in actors { if let index = state.actors.find(name) { before[name] = row(of: state.actors[index], in: state) } }
         let superseded = Set(state.fold(batch, names: names).superseded)
         for event in batch.events where event.kind.subject == .actor && !superseded.contains(event.seq) {
             count(event, of: batch, in: state, before: before[event.subject])

@@ -43,6 +43,16 @@ import Testing
           "looksPerSecond": 1, "trustSeconds": 1,
           "golden": {"everySeconds": 1, "locations": ["s3://bucket/b"], "templates": {"a.b/c": "gs://bucket/b"}}
         },
+        "sinks": {
+          "alerts": {
+            "url": "https://events:9000/a", "mode": "structured", "events": ["limits", "worker.gone"], "pools": ["ns/*"], "shadows": true,
+            "from": "beginning", "tokenFile": "t", "headersFile": "h", "ca": "ca", "timeoutSeconds": 1
+          }
+        },
+        "otlp": {
+          "endpoint": "https://collector:4318", "metrics": true, "metricsSeconds": 1, "traces": true, "tracesSeconds": 1,
+          "serviceName": "s", "tokenFile": "t", "headersFile": "h", "ca": "ca", "timeoutSeconds": 1
+        },
         "limits": {LIMITS}
         """#
 
@@ -70,7 +80,9 @@ import Testing
         for field in ConfigurationFields.all {
             let names = field.path.contains("s3|gs") ? ["s3", "gs"].map { field.path.replacing("s3|gs", with: $0) } : [field.path]
             let isWritten = names.contains { name in
-                name.hasSuffix("*") ? written.contains { $0.hasPrefix(name.dropLast()) } : written.contains(name)
+                name.contains(".*.")
+                    ? written.contains { $0.hasPrefix(name.prefix { $0 != "*" }) && $0.hasSuffix(name.drop { $0 != "*" }.dropFirst()) }
+                    : name.hasSuffix("*") ? written.contains { $0.hasPrefix(name.dropLast()) } : written.contains(name)
             }
             #expect(isWritten, "\(field.path) is in the table, and the test's configuration doesn't have it")
         }
