@@ -39,6 +39,8 @@ extension EventLog {
         /// Called before each commit. An error from it goes to all of the commit's callers, and nothing is committed. For an
         /// instance that may write only while it leads.
         package var commitRefusal: @Sendable () -> AppendError? = { nil }
+        /// Where the log is the projection of a replicated stream; nil where this file is all of it.
+        package var replica: ReplicaSettings?
         var hooks = Hooks()
 
         package init(path: String) { self.path = path }

@@ -178,6 +178,27 @@ package final class EventLog: Sendable {
         LogFollower(after: position, recent: recent, reader: reader, catchUpEvents: configuration.limits.catchUpEvents)
     }
 
+    // MARK: - A replicated log
+
+    /// Where this instance stands in the stream; nil where the file is all there is.
+    package var replicaStatus: ReplicaStatus? { writing?.writer.replicaStatus }
+
+    /// Something has arrived from the stream: the writer looks now, and not at its next turn.
+    package func wakeReplica() { writing?.writer.wake() }
+
+    /// Applies what has arrived and does what is due, on the caller's thread: for a log that is written inline.
+    /// - Parameter tends: whether a heartbeat or an election may follow.
+    @discardableResult
+    package func followStream(tends: Bool = true) -> Bool { writing?.writer.followReplica(tends: tends) ?? false }
+
+    /// Stands for election now. True where this process leads from here on.
+    package func campaign() throws(LogError) -> Bool {
+        guard let writing, writing.writer.isReplica else { return false }
+        do { return try writing.writer.withReplica { engine, replica, _ in replica.isLeader || replica.campaign(engine) } } catch {
+            throw LogError(wrapping: error, operation: "lead", path: path)
+        }
+    }
+
     // MARK: - Checkpoints
 
     /// Keeps `body`, the folded state at `seq`. Older ones are thinned out beyond `Limits.checkpointsKept`.

@@ -44,6 +44,8 @@ package enum AppendError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalid(index: Int, problem: String)
     /// The disk refused. The batch may be sent again, unchanged, once the cause is gone.
     case notWritable(reason: String, hint: String)
+    /// A request has more than one message of the stream can hold. Sending it again doesn't help; splitting it does.
+    case tooLarge(problem: String)
     /// The log was closed, or opened for reading only.
     case closed
 
@@ -53,6 +55,7 @@ package enum AppendError: Error, Hashable, Sendable, CustomStringConvertible {
         case .overloaded(let seconds): "the log accepts no more at the moment: retry after \(seconds) s"
         case .invalid(_, let problem): "the event can't be stored: \(problem)"
         case .notWritable(let reason, let hint): "the log can't be written: \(reason); \(hint)"
+        case .tooLarge(let problem): "the request is too large: \(problem)"
         case .closed: "the service is stopping"
         }
     }
@@ -62,6 +65,7 @@ package enum AppendError: Error, Hashable, Sendable, CustomStringConvertible {
         case .overloaded(let seconds): "too much is waiting to be written: try again in \(seconds) s"
         case .invalid(let index, let problem): "event \(index) can't be stored: \(problem)"
         case .notWritable(let reason, let hint): "the log can't be written: \(reason); \(hint)"
+        case .tooLarge(let problem): "too large: \(problem)"
         case .closed: "the log is not open for writing"
         }
     }

@@ -61,7 +61,8 @@ struct LogOpening {
             }
             let pool = try DatabasePool(path: path, configuration: connectionSettings())
             let wal = WALCheckpointer()
-            try Schema.prepare(pool, path: path)
+            let joining = configuration.replica.map { ReplicaJoining(settings: $0, path: path) }
+            try Schema.prepare(pool, path: path) { try joining?.logID() }
             try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = \(configuration.durability == .full ? "FULL" : "OFF")")
                 // Once all of a file that outgrew the limit is copied, the next commit cuts it back.
@@ -70,11 +71,13 @@ struct LogOpening {
             }
             let catalog = LogCatalog(path: path, pool: pool, logID: try readLogID(pool), isReadOnly: false)
             let mark = HeadMarkWriter(logPath: path, logID: catalog.logID, from: loss?.acknowledged ?? 0)
-            return try assemble(catalog, wal, mark, lock)
+            return try assemble(catalog, wal, mark, lock, joining)
         } catch { throw LogError(wrapping: error, operation: "open", path: path) }
     }
 
-    private func assemble(_ catalog: LogCatalog, _ wal: WALCheckpointer, _ mark: HeadMarkWriter, _ lock: LogLock) throws -> EventLog {
+    private func assemble(_ catalog: LogCatalog, _ wal: WALCheckpointer, _ mark: HeadMarkWriter, _ lock: LogLock, _ joining: ReplicaJoining?)
+        throws -> EventLog
+    {
         let subjects = SubjectIndex()
         let health = HealthRecord(notice: configuration.notice, again: configuration.limits.noticeMicroseconds)
         let checkpoints = checkpoints(catalog)
@@ -85,6 +88,10 @@ struct LogOpening {
             try catalog.loadNewNames(db, "open")
             return try makeEngine(db, catalog, subjects, subjectsSeq, health)
         }
+        let head = engine.head
+        let replica = try joining.map { joining in
+            try catalog.pool.writeWithoutTransaction { db in try joining.replica(db, logID: catalog.logID, head: head) }
+        }
         if let problem = mark.note(engine.head, link: engine.link) { health.note(problem) }
         let clock = LogClock(wall: configuration.clock, measure: configuration.measuringClock, head: engine.head)
         let recent = RecentCommits(head: engine.head, limits: configuration.limits)
@@ -93,7 +100,7 @@ struct LogOpening {
             connection: configuration.writer == .thread ? try keeperConnection() : nil)
         let place = LogPlace(files: LogFiles(path: path, givenPath: givenPath), mark: mark, wal: wal)
         let writer = LogWriter(
-            configuration, catalog: catalog, subjects: subjects, engine: engine, recent: recent, place: place, clock: clock, keeper: keeper,
+            configuration, catalog: catalog, subjects: subjects, engine: engine, replica: replica, recent: recent, place: place, clock: clock, keeper: keeper,
             health: health)
         return EventLog(
             configuration: configuration, catalog: catalog, checkpoints: checkpoints, recent: recent, health: health, clock: clock,

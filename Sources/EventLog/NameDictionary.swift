@@ -76,11 +76,11 @@ package final class NameDictionary: NameReading, Sendable {
             && count < Int(UInt32.max) - (1 << 20)
     }
 
-    /// The names since the last durable commit, in order.
-    func withNewNames(_ body: (NameID, UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
+    /// The names after the first `known`, in order.
+    func withNewNames(after known: Int, _ body: (NameID, UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
         // Copied out first: `body` writes to the database, and readers must not wait for that.
         let added: [(NameID, [UInt8])] = state.withLock { state in
-            (state.durable..<state.table.count).map { index in
+            (known..<max(known, state.table.count)).map { index in
                 let id = NameID(UInt32(index + 1))
                 return (id, state.table.withText(of: id) { Array($0) })
             }

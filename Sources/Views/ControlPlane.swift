@@ -106,7 +106,7 @@ extension ControlFault {
     package init(_ error: AppendError) {
         switch error {
         case .overloaded(let seconds): self = .overloaded(retryAfterSeconds: seconds)
-        case .invalid(_, let problem): self = .invalid(field: "event", problem: problem)
+        case .invalid(_, let problem), .tooLarge(let problem): self = .invalid(field: "event", problem: problem)
         case .notWritable, .closed: self = .unavailable(error.sentence)
         }
     }

@@ -23,6 +23,8 @@ final class AppendQueue: Sendable {
         var pendingBytes = 0
         var writerSleeps = false
         var isClosed = false
+        /// There is something to do that no append brings.
+        var isNudged = false
     }
 
     private let state = Mutex(State())
@@ -58,6 +60,10 @@ final class AppendQueue: Sendable {
             let found: Work? = state.withLock { state in
                 if !state.waiting.isEmpty { return .commit(takeCommit(&state)) }
                 if state.isClosed { return .closed }
+                if state.isNudged {
+                    state.isNudged = false
+                    return .idle
+                }
                 state.writerSleeps = true
                 return nil
             }
@@ -68,6 +74,15 @@ final class AppendQueue: Sendable {
                 return .idle
             }
         }
+    }
+
+    /// The requests of one more commit, if some wait.
+    func takeWaiting() -> [AppendRequest]? { state.withLock { $0.waiting.isEmpty ? nil : takeCommit(&$0) } }
+
+    /// Ends the wait of whoever takes: there is something to do besides.
+    func nudge() {
+        state.withLock { $0.isNudged = true }
+        wake.signal()
     }
 
     private func takeCommit(_ state: inout State) -> [AppendRequest] {

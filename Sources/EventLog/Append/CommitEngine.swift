@@ -21,6 +21,7 @@ final class CommitEngine {
     private let producesInline: Bool
     private var hash = CommitHash(reservingBytes: 1 << 20)
     private var chain: [UInt8]
+    private var series: Series?
     let dedupe: DedupeIndex
     private(set) var head: Head
     /// The last commit's link of the chain.
@@ -70,15 +71,21 @@ final class CommitEngine {
     private func write(_ staged: StagedCommit, _ marks: Set<Position>, _ db: Database) throws -> [UInt8] {
         for seq in marks { try rows.write(superseded: seq) }
         guard !staged.isEmpty else { return chain }
+        let link = try writeRows(staged, after: chain, knownNames: catalog.names.count)
+        try dedupe.writeMaintenance(events: staged.batch.events.count, store, db, producesInline: producesInline)
+        return link
+    }
+
+    /// One commit's names, rows and link, behind `previous`.
+    private func writeRows(_ staged: StagedCommit, after previous: [UInt8], knownNames: Int) throws -> [UInt8] {
         let names = catalog.names
         let lastName = names.countWithNew
-        hash.begin(previous: chain, at: staged.at, firstSeq: staged.firstSeq, lastSeq: staged.lastSeq, lastName: Int64(lastName))
-        try names.withNewNames { id, text in
+        hash.begin(previous: previous, at: staged.at, firstSeq: staged.firstSeq, lastSeq: staged.lastSeq, lastName: Int64(lastName))
+        try names.withNewNames(after: knownNames) { id, text in
             hash.add(name: text)
             try rows.write(name: id, text)
         }
         try rows.write(staged, &hash)
-        try dedupe.writeMaintenance(events: staged.batch.events.count, store, db, producesInline: producesInline)
         let link = hash.finish()
         try rows.write(commit: staged.firstSeq, staged.lastSeq, at: staged.at, lastName: lastName, hash: link)
         return link
@@ -100,6 +107,130 @@ final class CommitEngine {
         catalog.names.dropNew()
         subjects.withState { $0.dropNoted() }
         dedupe.drop()
+    }
+
+    // MARK: - Several commits in one transaction
+
+    /// Commits that are written and not yet durable: a replicated log's, which the stream has to take first.
+    struct Series {
+        var head: Head
+        var chain: [UInt8]
+        var names: Int
+        var marks: Set<Position>
+        var events = 0
+        var commits: [StagedCommit] = []
+    }
+
+    /// What the next commit of the series stands on; the head and link where none was begun.
+    var seriesHead: Head { series?.head ?? head }
+    var seriesLink: [UInt8] { series?.chain ?? chain }
+    var isInSeries: Bool { series != nil }
+
+    /// Whether `events` more may be staged before the series ends: their ids find room in the newest table.
+    func hasRoomInSeries(for events: Int) -> Bool { series.map { $0.events == 0 } ?? true || dedupe.hasRoom(for: events) }
+
+    func beginSeries() throws {
+        precondition(series == nil, "a series of commits was begun within another")
+        try rows.begin.run()
+        let marks = catalog.pendingMarks.withLock { $0 }
+        series = Series(head: head, chain: chain, names: catalog.names.count, marks: marks)
+        for seq in marks { try rows.write(superseded: seq) }
+    }
+
+    /// Stages and writes what is new in `requests`. Nothing is written where nothing is new.
+    func addToSeries(_ requests: [AppendRequest], time: LogTime) throws -> (staged: StagedCommit, namesBefore: Int) {
+        guard let before = series else { preconditionFailure("no series of commits was begun") }
+        let staged = try stager.stage(requests, after: before.head, at: max(time, before.head.at))
+        if !staged.isEmpty { try extend(with: staged) }
+        return (staged, before.names)
+    }
+
+    /// Writes a commit that another instance staged. Throws `ReplicaMismatch` where it doesn't stand on this log's last one, or isn't what
+    /// its link says; the series is then to be dropped.
+    func addToSeries(_ content: CommitContent, after previous: [UInt8]) throws {
+        guard let before = series else { preconditionFailure("no series of commits was begun") }
+        if let mismatch = ReplicaMismatch(content, after: previous, on: before) { throw mismatch }
+        dedupe.makeRoom(for: content.staged.ids.count)
+        let staged = try restage(content)
+        try extend(with: staged)
+        guard series?.chain == content.link else {
+            throw ReplicaMismatch(
+                position: content.firstSeq,
+                problem: "its link is \(Hex.text(content.link)), and what it says gives \(Hex.text(series?.chain ?? []))")
+        }
+    }
+
+    /// The names after the first `known`, in order.
+    func newNames(after known: Int) -> [[UInt8]] {
+        var names: [[UInt8]] = []
+        catalog.names.withNewNames(after: known) { _, text in names.append(Array(text)) }
+        return names
+    }
+
+    private func extend(with staged: StagedCommit) throws {
+        guard let before = series else { return }
+        series?.chain = try writeRows(staged, after: before.chain, knownNames: before.names)
+        series?.head = Head(seq: staged.lastSeq, at: staged.at)
+        series?.names = catalog.names.countWithNew
+        series?.events += staged.batch.events.count
+        series?.commits.append(staged)
+    }
+
+    /// The names, subjects and ids of another instance's commit, noted as its own stager noted them.
+    private func restage(_ content: CommitContent) throws -> StagedCommit {
+        var staged = content.staged
+        let key = Self.hashKey(catalog.logID)
+        try catalog.names.withTable { table in
+            for (offset, name) in content.newNames.enumerated() {
+                let number = Int(content.namesBefore) + offset + 1
+                guard let (id, isNew) = name.withUnsafeBufferPointer({ table.intern($0) }), isNew, id.index == number else {
+                    throw ReplicaMismatch(position: content.firstSeq, problem: "its name \(number) has a number here already")
+                }
+            }
+            subjects.withState { state in
+                for (event, id) in zip(staged.batch.events, staged.ids) {
+                    state.note(
+                        SubjectIndex.State.Note(
+                            seq: event.seq, subject: event.subject, pool: event.kind.carriesPool ? event.pool : .none, worker: event.worker,
+                            source: event.source, integerID: id.form == .integer ? id.integer : nil, role: SubjectIndex.Role(event.kind)),
+                        &table)
+                }
+            }
+        }
+        staged.batch.bytes.withUnsafeBufferPointer { bytes in
+            for (event, id) in zip(staged.batch.events, staged.ids) { dedupe.add(id.hash(source: event.source, key: key, bytes)) }
+        }
+        let own = catalog.names.ownSource
+        if !own.isNone {
+            for index in staged.batch.events.indices where staged.batch.events[index].source == own { staged.batch.events[index].isOurs = true }
+        }
+        return staged
+    }
+
+    /// All of the series is durable. `last` runs before the end of its transaction. Returns its commits, in order.
+    func finishSeries(_ db: Database, _ last: () throws -> Void = {}) throws -> [StagedCommit] {
+        guard let done = series else { preconditionFailure("no series of commits was begun") }
+        do {
+            if done.events > 0 { try dedupe.writeMaintenance(events: done.events, store, db, producesInline: producesInline) }
+            try last()
+            try rows.commit.run()
+        } catch {
+            dropSeries(db)
+            throw error
+        }
+        series = nil
+        catalog.names.keepNew()
+        subjects.withState { $0.keepNoted() }
+        dedupe.keep()
+        catalog.pendingMarks.withLock { $0.subtract(done.marks) }
+        (head, chain) = (done.head, done.chain)
+        return done.commits
+    }
+
+    /// Nothing of the series happened.
+    func dropSeries(_ db: Database) {
+        series = nil
+        drop(db)
     }
 
     // MARK: - Opening

@@ -70,6 +70,16 @@ final class LogClock: Sendable {
         }
     }
 
+    /// Another instance has committed at `time`: this one's commits aren't earlier.
+    func follow(_ time: LogTime) {
+        let reading = read()
+        state.withLock { state in
+            guard time > state.last else { return }
+            state.isAhead = time > reading.wall
+            (state.last, state.lastMeasured) = (time, reading.measured)
+        }
+    }
+
     /// What a commit would be given now.
     var now: LogTime {
         let reading = read()

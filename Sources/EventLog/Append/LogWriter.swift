@@ -32,11 +32,15 @@ final class LogWriter: Sendable {
     /// Guarded by the pool's writing access, which admits one thread at a time: touched nowhere else.
     private final class EngineBox: @unchecked Sendable {
         var engine: CommitEngine?
+        /// Nil for a log that is this file alone.
+        let replica: Replica?
         let isReleased = Atomic<Bool>(false)
         var isClosed: Bool { isReleased.load(ordering: .acquiring) }
-        init(_ engine: CommitEngine) { self.engine = engine }
+        init(_ engine: CommitEngine, _ replica: Replica?) { (self.engine, self.replica) = (engine, replica) }
     }
     private let box: EngineBox
+    let isReplica: Bool
+    private let replicaState: Mutex<ReplicaStatus?>
 
     private struct Status: Sendable {
         var head: Head
@@ -50,7 +54,7 @@ final class LogWriter: Sendable {
 
     init(
         _ configuration: EventLog.Configuration, catalog: LogCatalog, subjects: SubjectIndex, engine: sending CommitEngine,
-        recent: RecentCommits,
+        replica: sending Replica?, recent: RecentCommits,
         place: LogPlace, clock: LogClock, keeper: LogKeeper, health: HealthRecord
     ) {
         self.configuration = configuration
@@ -65,7 +69,9 @@ final class LogWriter: Sendable {
         let (first, longest) = (configuration.limits.retryFirstMicroseconds, configuration.limits.retryLastMicroseconds)
         status = Mutex(
             Status(head: engine.head, pauses: DoublingDelay(first: .microseconds(first), longest: .microseconds(longest))))
-        box = EngineBox(engine)
+        isReplica = replica != nil
+        replicaState = Mutex(replica?.status)
+        box = EngineBox(engine, replica)
     }
 
     var head: Head { status.withLock { $0.head } }
@@ -116,13 +122,14 @@ final class LogWriter: Sendable {
     /// The writer's thread. Returns once the queue is closed and empty.
     func run() {
         while true {
-            switch queue.next(waitingAtMost: min(pauseBeforeProbe(), configuration.limits.tendMicroseconds)) {
+            switch queue.next(waitingAtMost: min(pauseBeforeProbe(), isReplica ? Self.replicaMicroseconds : configuration.limits.tendMicroseconds)) {
             case .commit(let requests):
                 commit(requests)
                 queue.answered(requests)
             case .idle: probe()
             case .closed: return
             }
+            if isReplica { followReplica() }
             tendWhenDue()
         }
     }
@@ -133,6 +140,7 @@ final class LogWriter: Sendable {
     // MARK: - One commit
 
     private func commit(_ requests: [AppendRequest], at recorded: LogTime? = nil) {
+        if isReplica { return commitReplicated(requests) }
         if let refusal = box.isClosed ? .closed : refusalWhileFailing() ?? configuration.commitRefusal() {
             for request in requests { request.completion(.failure(refusal)) }
             return
@@ -165,6 +173,110 @@ final class LogWriter: Sendable {
         keepWALSmall()
         // A step that this commit saw is reported now, as a step back may follow before the next check.
         if configuration.writer == .inline || clock.hasStep { watchClock() }
+    }
+
+    // MARK: - A replicated log
+
+    /// How often a replica's writer looks whether something has arrived; `wake` tells it at once.
+    private static let replicaMicroseconds: Int64 = 50_000
+
+    var replicaStatus: ReplicaStatus? { replicaState.withLock { $0 } }
+
+    /// Something has arrived from the stream.
+    func wake() { queue.nudge() }
+
+    private func commitReplicated(_ requests: [AppendRequest]) {
+        if let refusal = box.isClosed ? .closed : refusalWhileFailing() ?? configuration.commitRefusal() {
+            for request in requests { request.completion(.failure(refusal)) }
+            return
+        }
+        // What the writer's thread does at each turn.
+        if configuration.writer == .inline { followReplica() }
+        let started = MeasuringClock.microseconds()
+        var added: [AppendRequest] = []
+        defer { queue.answered(added) }
+        do {
+            try place.files.check()
+            let outcome = try withReplica { engine, replica, db in
+                let outcome = ReplicaCommits(
+                    replica: replica, engine: engine, db: db, time: { [clock] in clock.commitTime() },
+                    more: { [configuration, queue] in
+                        guard configuration.writer == .thread, let group = queue.takeWaiting() else { return nil }
+                        added += group
+                        return group
+                    }
+                ).commit(requests)
+                try publish(outcome.commits, engine)
+                return outcome
+            }
+            if let error = outcome.error { _ = failed(error) } else { recovered() }
+            figures.withLock {
+                $0.note(
+                    events: outcome.commits.reduce(0) { $0 + $1.batch.events.count }, requests: outcome.answers.count,
+                    microseconds: MeasuringClock.microseconds() - started)
+            }
+            configuration.hooks.beforeCompletion?()
+            for (request, result) in outcome.answers { request.completion(result) }
+            if !outcome.commits.isEmpty { wakeObservers() }
+        } catch {
+            let refusal = box.isClosed ? .closed : failed(error)
+            for request in requests + added { request.completion(.failure(refusal)) }
+        }
+        keepWALSmall()
+        if configuration.writer == .inline || clock.hasStep { watchClock() }
+    }
+
+    /// Applies what has arrived, and does what is due: a heartbeat, an election. True where something was applied.
+    @discardableResult
+    func followReplica(tends: Bool = true) -> Bool {
+        guard isReplica, !box.isClosed else { return false }
+        do {
+            try place.files.check()
+            let commits = try withReplica { engine, replica, db in
+                guard replica.stopped == nil else { return [] as [StagedCommit] }
+                var commits: [StagedCommit] = []
+                var rounds = 0
+                while rounds < Self.followRounds {
+                    let before = replica.place.sequence
+                    commits += try replica.follow(engine, db)
+                    rounds += 1
+                    if replica.place.sequence == before { break }
+                }
+                if tends { replica.tend(engine) }
+                try publish(commits, engine)
+                return commits
+            }
+            if !commits.isEmpty {
+                recovered()
+                wakeObservers()
+                keepWALSmall()
+            }
+            return !commits.isEmpty
+        } catch {
+            _ = failed(error)
+            return false
+        }
+    }
+
+    /// Reads of the stream before the writer looks at what waits again.
+    private static let followRounds = 16
+
+    /// Runs `body` with the replica, between two commits.
+    func withReplica<Result>(_ body: (CommitEngine, Replica, Database) throws -> Result) throws -> Result {
+        try catalog.pool.writeWithoutTransaction { db in
+            let engine = try engine()
+            guard let replica = box.replica else { preconditionFailure("a log that is no replica was asked for its stream") }
+            defer { replicaState.withLock { $0 = replica.status } }
+            return try body(engine, replica, db)
+        }
+    }
+
+    private func publish(_ commits: [StagedCommit], _ engine: CommitEngine) throws {
+        guard let last = commits.last else { return }
+        try place.files.check()
+        if let problem = place.mark.note(engine.head, link: engine.link) { health.note(problem) }
+        clock.follow(last.at)
+        for commit in commits { publish(commit) }
     }
 
     private func publish(_ staged: StagedCommit) {

@@ -78,6 +78,9 @@ final class DedupeIndex {
         table = DedupeTable(firstSeq: frozen.last.map { $0.lastSeq + 1 } ?? coveredSeq + 1, capacity: max(limits.dedupeTableEvents, events))
     }
 
+    /// Whether so many more find room in the newest table, beside what is added already.
+    func hasRoom(for events: Int) -> Bool { table.count + events <= table.capacity }
+
     /// Somewhere an id may be: a run, by its index, or a frozen table, by the complement of its index.
     typealias Candidate = (event: Int, place: Int)
 

@@ -4,6 +4,7 @@
 // order, each in a transaction. A file that knows migrations we don't is a newer version's: it is refused, not guessed at.
 
 import Domain
+import Foundation
 import GRDB
 
 enum Schema {
@@ -25,13 +26,19 @@ enum Schema {
         return migrator
     }
 
-    /// Brings the file up to this version, and draws the log's id where it is new.
-    static func prepare(_ pool: DatabasePool, path: String) throws {
+    /// Brings the file up to this version, and gives it the log's id where it is new.
+    /// - Parameter id: asked for a new one; a random one is drawn where it answers nil.
+    static func prepare(_ pool: DatabasePool, path: String, id: () throws -> [UInt8]?) throws {
         guard try pool.read({ try !migrator.hasBeenSuperseded($0) }) else { throw newer(path) }
         try migrator.migrate(pool)
+        guard try pool.read({ try Int.fetchOne($0, sql: "SELECT count(*) FROM log_info") == 0 }) else { return }
+        let given = try id()
         try pool.write { db in
-            guard try Int.fetchOne(db, sql: "SELECT count(*) FROM log_info") == 0 else { return }
-            try db.execute(sql: "INSERT INTO log_info VALUES (1, randomblob(16))")
+            if let given {
+                try db.execute(sql: "INSERT INTO log_info VALUES (1, ?)", arguments: [Data(given)])
+            } else {
+                try db.execute(sql: "INSERT INTO log_info VALUES (1, randomblob(16))")
+            }
         }
     }
 

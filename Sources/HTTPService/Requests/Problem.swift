@@ -173,6 +173,7 @@ extension Problem {
         switch error {
         case .invalid(let index, _): self.init(.invalidEvent, error.sentence, index: index)
         case .overloaded(let seconds): self.init(.overloaded, error.sentence, retryAfterSeconds: seconds)
+        case .tooLarge: self.init(.tooLarge, error.sentence)
         case .notWritable, .closed: self.init(.unavailable, error.sentence, retryAfterSeconds: retryAfterSeconds)
         }
     }
