@@ -28,10 +28,13 @@ struct UsageCommand: AsyncParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable, Sendable { case table, json, csv }
 
-    @Option(name: .long, help: ArgumentHelp("Begin at this time (a date, 14:03, 5m) or position (default: the log's beginning).", valueName: "time|pos"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Begin at this time (a date, 14:03, 5m) or position (default: the log's beginning).", valueName: "time|pos"))
     var from: String?
 
-    @Option(name: .long, help: ArgumentHelp("End before this time, or after this position (default: the last commit).", valueName: "time|pos"))
+    @Option(
+        name: .long, help: ArgumentHelp("End before this time, or after this position (default: the last commit).", valueName: "time|pos"))
     var to: String?
 
     @Option(name: .long, help: "What a row is: tenant, template, actor or pool.")
@@ -64,7 +67,8 @@ struct UsageCommand: AsyncParsableCommand {
     }
 
     func count(_ log: EventLog) throws -> UsageReport {
-        do throws(UsageRunError) { return try UsageRun.report(of: log, try query()) } catch {
+        let wanted = try query()
+        do throws(UsageRunError) { return try UsageRun.report(of: log, wanted) } catch {
             switch error {
             case .log(let fault): throw Fault(fault)
             case .fault(let fault): throw Fault(.no, "--\(fault)")
@@ -138,7 +142,8 @@ struct UsageTable {
 
     private func cells(_ name: String, _ figures: UsageFigures, _ tiers: [RestoreTier], _ isPools: Bool) -> [String] {
         var cells = [
-            name, UsageReport.seconds(figures.slotMicroseconds), Self.share(figures.idleShare), String(figures.turns), String(figures.crashes),
+            name, UsageReport.seconds(figures.slotMicroseconds), Self.share(figures.idleShare), String(figures.turns),
+            String(figures.crashes),
             String(figures.waits), DurationText.short(Double(figures.waitMicroseconds) / 1e6),
         ]
         for tier in tiers {

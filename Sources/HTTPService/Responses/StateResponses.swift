@@ -97,7 +97,7 @@ enum StateResponses {
         if request.isOfWorker {
             throw Problem(.forbidden, "the role worker reads the state of now: leave out at, or use a token with read", field: "at")
         }
-        guard let moment = try moment(request.query.text("at"), "at") else { return request.parts.plane }
+        guard let moment = try Self.moment(request.query.text("at"), "at") else { return request.parts.plane }
         guard let stateAt = request.parts.stateAt else {
             throw Problem(.invalidRequest, "this server has no access to history: leave out at", field: "at")
         }
