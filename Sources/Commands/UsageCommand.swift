@@ -21,7 +21,8 @@ struct UsageCommand: AsyncParsableCommand {
 
             Examples:
               greenroom usage --from 2026-11-01 --to 2026-12-01
-              greenroom usage --from 2026-11-01 --to 2026-12-01 --by actor -o csv > november.csv
+              greenroom usage --from 2026-11-01 --to 2026-12-01 --by actor \\
+                -o csv > november.csv
               greenroom usage --by pool --from 1h
               greenroom usage --db ./greenroom.db --by template -o json
             """)
