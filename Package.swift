@@ -385,7 +385,8 @@ let package = Package(
         .testTarget(
             name: "HTTPServiceTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "HTTPService", "HTTPTransport",
+                "Basics", "TestSupport", "Domain", "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "HTTPService",
+                "HTTPTransport",
                 "HTTPTestSupport", "ServiceClient", "Benchmarks", "WebPage", log, metrics, lifecycle,
             ] + nio, swiftSettings: strict),
         .testTarget(

@@ -34,7 +34,12 @@ struct OutwardParts: Sendable {
     }
 
     var readiness: ReadinessCheck? {
-        sinks.map { sinks in ReadinessCheck("sinks") { sinks.note().map { .note($0) } ?? .ok } }
+        sinks.map { sinks in
+            ReadinessCheck("sinks") {
+                guard let note = sinks.note() else { return .ok }
+                return .note(note)
+            }
+        }
     }
 }
 

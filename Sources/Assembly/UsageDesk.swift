@@ -6,7 +6,7 @@ import Views
 
 // How does a running service count what was used, beside its work?
 //
-// One report at a time: it reads the log and folds it, which takes a core. Who asks meanwhile is told to come again. A
+// One report at a time: it reads the log and folds it, which takes a core. Another request gets 429 meanwhile. A
 // caller that leaves ends the count after the slice it is at.
 
 final class UsageDesk: Sendable {

@@ -21,17 +21,21 @@ struct UsageCommand: AsyncParsableCommand {
 
             Examples:
               greenroom usage --from 2026-11-01 --to 2026-12-01
-              greenroom usage --from 2026-11-01 --to 2026-12-01 --by actor -o csv > november.csv
+              greenroom usage --from 2026-11-01 --to 2026-12-01 --by actor \\
+                -o csv > november.csv
               greenroom usage --by pool --from 1h
               greenroom usage --db ./greenroom.db --by template -o json
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable, Sendable { case table, json, csv }
 
-    @Option(name: .long, help: ArgumentHelp("Begin at this time (a date, 14:03, 5m) or position (default: the log's beginning).", valueName: "time|pos"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Begin at this time (a date, 14:03, 5m) or position (default: the log's beginning).", valueName: "time|pos"))
     var from: String?
 
-    @Option(name: .long, help: ArgumentHelp("End before this time, or after this position (default: the last commit).", valueName: "time|pos"))
+    @Option(
+        name: .long, help: ArgumentHelp("End before this time, or after this position (default: the last commit).", valueName: "time|pos"))
     var to: String?
 
     @Option(name: .long, help: "What a row is: tenant, template, actor or pool.")
@@ -64,7 +68,8 @@ struct UsageCommand: AsyncParsableCommand {
     }
 
     func count(_ log: EventLog) throws -> UsageReport {
-        do throws(UsageRunError) { return try UsageRun.report(of: log, try query()) } catch {
+        let wanted = try query()
+        do throws(UsageRunError) { return try UsageRun.report(of: log, wanted) } catch {
             switch error {
             case .log(let fault): throw Fault(fault)
             case .fault(let fault): throw Fault(.no, "--\(fault)")
@@ -138,7 +143,8 @@ struct UsageTable {
 
     private func cells(_ name: String, _ figures: UsageFigures, _ tiers: [RestoreTier], _ isPools: Bool) -> [String] {
         var cells = [
-            name, UsageReport.seconds(figures.slotMicroseconds), Self.share(figures.idleShare), String(figures.turns), String(figures.crashes),
+            name, UsageReport.seconds(figures.slotMicroseconds), Self.share(figures.idleShare), String(figures.turns),
+            String(figures.crashes),
             String(figures.waits), DurationText.short(Double(figures.waitMicroseconds) / 1e6),
         ]
         for tier in tiers {

@@ -100,7 +100,8 @@ extension MetricDescription {
         .init("greenroom_actors_crashed_total", "Turns that ended badly, by themselves or with their worker, by pool."),
         .init("greenroom_demand", "Actors that hold or want a slot, by state; waiting ones by reason. Counts the whole queue."),
         .init(
-            "greenroom_policy_applied_timestamp_seconds", "When the pool's policy took effect, in seconds since 1970. Kept once it is deleted.",
+            "greenroom_policy_applied_timestamp_seconds",
+            "When the pool's policy took effect, in seconds since 1970. Kept once it is deleted.",
             unit: .seconds),
         .init(
             "greenroom_pool_condition",

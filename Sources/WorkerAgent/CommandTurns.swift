@@ -55,6 +55,8 @@ package struct CommandTurns: TurnRunner {
             .init(stringLiteral: SnapshotFiles.variable): files.path(of: placement),
             "GREENROOM_TIER": placement.tier,
             "GREENROOM_EXPECTED_MILLIS": placement.expectedMillis.map { String($0) },
+            // The name that OpenTelemetry's tools read.
+            "TRACEPARENT": placement.traceparent,
         ])
     }
 

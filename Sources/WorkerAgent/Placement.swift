@@ -15,11 +15,13 @@ package struct Placement: Hashable, Sendable {
     package var restoreFrom: String?
     /// How long the turn is expected to run.
     package var expectedMillis: Int64?
+    /// In which trace the turn is (W3C Trace Context); nil from a service that sends none.
+    package var traceparent: String?
 
     package init(
         seq: Position, actor: String, namespace: String? = nil, worker: String, pool: String? = nil, tier: String? = nil,
         restoreFrom: String? = nil,
-        expectedMillis: Int64? = nil
+        expectedMillis: Int64? = nil, traceparent: String? = nil
     ) {
         self.seq = seq
         self.actor = actor
@@ -29,6 +31,7 @@ package struct Placement: Hashable, Sendable {
         self.tier = tier
         self.restoreFrom = restoreFrom
         self.expectedMillis = expectedMillis
+        self.traceparent = traceparent
     }
 
     /// As the log knows it, whichever namespace the worker is in.
@@ -87,6 +90,7 @@ extension Placement {
         return Placement(
             seq: seq, actor: actor, namespace: event["namespace"].flatMap(event.text), worker: worker,
             pool: data["pool"].flatMap(data.text), tier: data["tier"].flatMap(data.text),
-            restoreFrom: data["restoreFrom"].flatMap(data.text), expectedMillis: data["expectedMillis"].flatMap(data.integer))
+            restoreFrom: data["restoreFrom"].flatMap(data.text), expectedMillis: data["expectedMillis"].flatMap(data.integer),
+            traceparent: event["traceparent"].flatMap(event.text))
     }
 }

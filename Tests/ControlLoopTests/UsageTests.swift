@@ -103,12 +103,18 @@ import Testing
             case 1...4: loop.request(actor, pool: pool)
             case 5...7: loop.send(.actorRunning, actor, #"{"worker":"\#(worker)","restoreMillis":\#(pick(900))}"#)
             case 8: loop.send(.actorIdle, actor)
-            case 9: loop.send(.actorPaused, actor, #"{"worker":"\#(worker)","node":"n1","snapshot":"local://\#(actor)","bytes":\#(pick(1_000))}"#)
+            case 9:
+                loop.send(
+                    .actorPaused, actor, #"{"worker":"\#(worker)","node":"n1","snapshot":"local://\#(actor)","bytes":\#(pick(1_000))}"#)
             case 10, 11: loop.send(.actorSuspended, actor, #"{"worker":"\#(worker)","snapshot":"s3://b/\#(actor)","bytes":77}"#)
             case 12: loop.send(.actorCrashed, actor, #"{"worker":"\#(worker)"}"#)
             case 13: loop.send(.actorWithdrawn, actor)
             case 14:
-                if pick(3) == 0 { loop.send(.actorDeleted, actor) } else if pick(2) == 0 { loop.send(.workerGone, worker, #"{"reason":"gone"}"#) }
+                if pick(3) == 0 {
+                    loop.send(.actorDeleted, actor)
+                } else if pick(2) == 0 {
+                    loop.send(.workerGone, worker, #"{"reason":"gone"}"#)
+                }
             default:
                 ready += 1
                 if pick(6) == 0 { loop.send(.workerReady, "x\(ready % 3)", #"{"pool":"ns/q","node":"n2","slots":\#(1 + pick(3))}"#) }
@@ -241,9 +247,11 @@ import Testing
         #expect(tenants.contains(#""tenant,1","#))
     }
 
-    @Test("seconds are written exactly", arguments: [
-        (0, "0"), (1, "0.000001"), (12_500_000, "12.5"), (-1_000_001, "-1.000001"), (.max, "9223372036854.775807"), (3_000_000, "3"),
-    ] as [(Int64, String)])
+    @Test(
+        "seconds are written exactly",
+        arguments: [
+            (0, "0"), (1, "0.000001"), (12_500_000, "12.5"), (-1_000_001, "-1.000001"), (.max, "9223372036854.775807"), (3_000_000, "3"),
+        ] as [(Int64, String)])
     func seconds(micros: Int64, text: String) {
         #expect(UsageReport.seconds(micros) == text)
         #expect(UsageReport.microseconds(text) == micros)

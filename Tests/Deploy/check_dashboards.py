@@ -132,7 +132,11 @@ def scrape(program):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        (Path(folder) / "config.yaml").write_text(f"listen: 127.0.0.1:{port}\ndatabase: log.db\npolicies: [policy.yaml]\n")
+        (Path(folder) / "config.yaml").write_text(
+            f"listen: 127.0.0.1:{port}\ndatabase: log.db\npolicies: [policy.yaml]\n"
+            # Nobody listens there: what a sink that is away shows.
+            "sinks: {check: {url: 'http://127.0.0.1:1'}}\n"
+        )
         service = subprocess.Popen([program, "serve", "--config", f"{folder}/config.yaml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             return watch(f"http://127.0.0.1:{port}")

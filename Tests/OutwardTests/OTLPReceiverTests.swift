@@ -20,7 +20,8 @@ import Testing
         let process = Process()
         process.executableURL = URL(fileURLWithPath: python)
         process.arguments = [
-            root.appendingPathComponent("Tests/Peers/otlp_receiver.py").path, "--venv", root.appendingPathComponent(".build-peers/otlp-venv").path,
+            root.appendingPathComponent("Tests/Peers/otlp_receiver.py").path, "--venv",
+            root.appendingPathComponent(".build-peers/otlp-venv").path,
         ]
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
@@ -43,13 +44,17 @@ import Testing
         // It began before anything happened.
         try SinkPosition.traces(log: stage.log.path, logID: stage.log.id).write(0)
         let samples = [
-            MetricSample(name: "greenroom_a_total", help: "A", unit: "", points: [
-                .init(labels: [.init(name: "pool", value: "ns/p")], value: .counter(3))
-            ]),
+            MetricSample(
+                name: "greenroom_a_total", help: "A", unit: "",
+                points: [
+                    .init(labels: [.init(name: "pool", value: "ns/p")], value: .counter(3))
+                ]),
             MetricSample(name: "greenroom_b", help: "B", unit: "By", points: [.init(labels: [], value: .gauge(-1.5))]),
-            MetricSample(name: "greenroom_c_seconds", help: "C", unit: "s", points: [
-                .init(labels: [], value: .histogram(bounds: [0.1, 1], counts: [1, 2, 3], sum: 7.5))
-            ]),
+            MetricSample(
+                name: "greenroom_c_seconds", help: "C", unit: "s",
+                points: [
+                    .init(labels: [], value: .histogram(bounds: [0.1, 1], counts: [1, 2, 3], sum: 7.5))
+                ]),
         ]
         let exporter = OTLPExporter(
             configuration, log: stage.log, version: "1.2.3", around: stage.surroundings(),
@@ -74,9 +79,16 @@ import Testing
         let ids = Set(turns.compactMap { $0["id"].string })
         #expect(spans.filter { $0["name"].string != "turn" }.allSatisfy { ids.contains($0["parent"].string ?? "") })
         let metrics = seen["metrics"].members
-        #expect(metrics["greenroom_a_total"]?.text == #"{"kind":"sum","unit":"","monotonic":true,"temporality":2,"value":3.0,"attributes":{"pool":"ns/p"}}"#)
-        #expect(metrics["greenroom_b"]?.text == #"{"kind":"gauge","unit":"By","value":-1.5,"attributes":{}}"#)
-        #expect(metrics["greenroom_c_seconds"]?.text == #"{"kind":"histogram","unit":"s","temporality":2,"count":6,"sum":7.5,"buckets":[1,2,3],"bounds":[0.1,1.0],"attributes":{}}"#)
+        func said(_ text: String) throws -> JSONValue { try JSONValue(parsing: Array(text.utf8)) }
+        #expect(
+            try metrics["greenroom_a_total"]
+                == said(#"{"kind":"sum","unit":"","monotonic":true,"temporality":2,"value":3.0,"attributes":{"pool":"ns/p"}}"#))
+        #expect(try metrics["greenroom_b"] == said(#"{"kind":"gauge","unit":"By","value":-1.5,"attributes":{}}"#))
+        #expect(
+            try metrics["greenroom_c_seconds"]
+                == said(
+                    #"{"kind":"histogram","unit":"s","temporality":2,"count":6,"sum":7.5,"buckets":[1,2,3],"bounds":[0.1,1.0],"attributes":{}}"#
+                ))
     }
 
     private func turn(_ stage: OutwardStage, on worker: String) {
@@ -126,7 +138,10 @@ import Testing
         let bodies = try taking.requests.map {
             try Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceRequest(serializedBytes: $0.body)
         }
-        #expect(bodies.flatMap { $0.resourceSpans.flatMap { $0.scopeSpans.flatMap(\.spans) } }.map(\.name) == ["wait", "turn", "wait", "turn", "wait", "turn"])
+        #expect(
+            bodies.flatMap { $0.resourceSpans.flatMap { $0.scopeSpans.flatMap(\.spans) } }.map(\.name) == [
+                "wait", "turn", "wait", "turn", "wait", "turn",
+            ])
         #expect(SinkPosition.traces(log: stage.log.path, logID: stage.log.id).read() == .position(6))
     }
 
@@ -136,7 +151,10 @@ import Testing
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, posters: (ScriptedReceiver(), receiver), collect: { [] })
         let running = Task { await exporter.sendTraces() }
         try await eventually("the receiver is done", isDone)
-        try await eventually("it is saved") { receiver.requests.isEmpty || SinkPosition.traces(log: stage.log.path, logID: stage.log.id).read() == .position(stage.log.head.seq) }
+        try await eventually("it is saved") {
+            receiver.requests.isEmpty
+                || SinkPosition.traces(log: stage.log.path, logID: stage.log.id).read() == .position(stage.log.head.seq)
+        }
         running.cancel()
         await running.value
     }

@@ -83,7 +83,9 @@ import Testing
         for batch in try stage.log.read(after: resume, limitEvents: 10_000) { second.fold(batch, names: stage.log.names) }
         let (before, after) = (first.takeSpans(), second.takeSpans())
         let ofB = { (span: TurnSpan) in span.attributes.contains(.init(name: "greenroom.actor", value: .text("ns/b"))) }
-        #expect(before.filter(ofB) == after.filter(ofB) && before.filter(ofB).map(\.name) == ["wait", "place", "restore", "run", "pause", "turn"])
+        #expect(
+            before.filter(ofB) == after.filter(ofB)
+                && before.filter(ofB).map(\.name) == ["wait", "place", "restore", "run", "pause", "turn"])
         #expect(after.allSatisfy { before.contains($0) })
     }
 
@@ -107,13 +109,19 @@ import Testing
         #expect(tracer.resumePosition(at: stage.log.head.seq) == stage.log.head.seq)
     }
 
-    @Test("what is no traceparent isn't taken for one", arguments: [
-        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true), ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", true),
-        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", false), ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false),
-        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", false), ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false),
-        ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false), ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331", false),
-        ("", false), ("nonsense", false), ("00-xyz7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false),
-    ])
+    @Test(
+        "what is no traceparent isn't taken for one",
+        arguments: [
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true),
+            ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", true),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", false),
+            ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false),
+            ("00-00000000000000000000000000000000-b7ad6b7169203331-01", false),
+            ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false),
+            ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331", false),
+            ("", false), ("nonsense", false), ("00-xyz7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false),
+        ])
     func traceparents(text: String, isGood: Bool) {
         #expect((TraceContext.parse(text) != nil) == isGood)
     }
@@ -124,7 +132,8 @@ import Testing
         turn(stage, "a", on: "w1", traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         var batch = try #require(try stage.log.event(at: 2))
         let context = TraceContext(
-            logID: stage.log.id, actor: "ns/a", seq: 1, traceparent: try #require(try stage.log.event(at: 1)).traceparent(of: try #require(try stage.log.event(at: 1)).events[0]))
+            logID: stage.log.id, actor: "ns/a", seq: 1,
+            traceparent: try #require(try stage.log.event(at: 1)).traceparent(of: try #require(try stage.log.event(at: 1)).events[0]))
         batch.setTraceparent(context.traceparent, ofEventAt: 0)
         var json: [UInt8] = []
         CloudEventWriter.append(batch.events[0], of: batch, names: stage.log.names, to: &json)

@@ -1,3 +1,4 @@
+import Foundation
 import SwiftProtobuf
 import Testing
 
@@ -11,9 +12,9 @@ import Testing
     @Test("a span's fields have their published numbers")
     func span() throws {
         var span = Opentelemetry_Proto_Trace_V1_Span()
-        span.traceID = [1]
-        span.spanID = [2]
-        span.parentSpanID = [3]
+        span.traceID = Data([1])
+        span.spanID = Data([2])
+        span.parentSpanID = Data([3])
         span.name = "a"
         span.kind = .internal
         span.startTimeUnixNano = 5

@@ -9,7 +9,8 @@ import Testing
 
 @Suite final class CommandTurnsTests: Sendable {
     private let placement = Placement(
-        seq: 1, actor: "a1", worker: "w1", pool: "ns/p", tier: "warm", restoreFrom: "s3://b/a1", expectedMillis: 50)
+        seq: 1, actor: "a1", worker: "w1", pool: "ns/p", tier: "warm", restoreFrom: "s3://b/a1", expectedMillis: 50,
+        traceparent: "00-a-b-01")
     private let files: SnapshotFiles
 
     init() throws { files = try SnapshotFiles(in: FileManager.default.temporaryDirectory.path) }
@@ -25,8 +26,8 @@ import Testing
 
     @Test func `a command is told whom it serves`() async throws {
         let check =
-            #"[ "$GREENROOM_ACTOR,$GREENROOM_POOL,$GREENROOM_WORKER,$GREENROOM_SNAPSHOT,$GREENROOM_TIER,$GREENROOM_EXPECTED_MILLIS" = "#
-            + #""a1,ns/p,w1,s3://b/a1,warm,50" ]"#
+            #"[ "$GREENROOM_ACTOR,$GREENROOM_POOL,$GREENROOM_WORKER,$GREENROOM_SNAPSHOT,$GREENROOM_TIER,$GREENROOM_EXPECTED_MILLIS,$TRACEPARENT" = "#
+            + #""a1,ns/p,w1,s3://b/a1,warm,50,00-a-b-01" ]"#
         let restored = Mutex<[Int64?]>([])
         let snapshot = try await shell(check).run(placement, on: "w1") { millis in
             restored.withLock { $0.append(millis) }

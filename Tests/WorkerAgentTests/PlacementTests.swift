@@ -14,6 +14,10 @@ import Testing
                 Placement(seq: 4, actor: "a", worker: "w")
             ),
             (
+                #"{"seq":5,"type":"dev.greenroom.actor.placed","subject":"a","traceparent":"00-a-b-01","data":{"worker":"w"}}"#,
+                Placement(seq: 5, actor: "a", worker: "w", traceparent: "00-a-b-01")
+            ),
+            (
                 #"{"seq":9,"at":"2026-11-21T07:32:00.000125Z","type":"dev.greenroom.actor.placed","subject":"ä\n","data":{"worker":"w","pool":"n/p","tier":"cold","score":1.5,"restoreFrom":"s3://b/k","expectedMillis":1200,"waited":0.5}}"#,
                 Placement(seq: 9, actor: "ä\n", worker: "w", pool: "n/p", tier: "cold", restoreFrom: "s3://b/k", expectedMillis: 1_200)
             ),

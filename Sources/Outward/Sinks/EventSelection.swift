@@ -2,7 +2,7 @@ import Domain
 
 // Which events does a sink get?
 //
-// By topic (what somebody wants to hear of) or by kind, and by pool. An event that changed nothing is no news.
+// By topic or by kind, and by pool. An event that changed nothing is sent to nobody.
 
 package enum SinkTopic: String, Hashable, Sendable, CaseIterable {
     /// Every change of a pool's count.

@@ -122,7 +122,8 @@ package final class EventSink: Sendable {
                 guard await deliver(batch, &retry) else { break }
                 state.withValue { $0.position = batch.lastSeq }
                 let now = around.now()
-                if now.microseconds(since: savedAt) >= Self.saveEveryMicroseconds {
+                // Also where the clock was set back.
+                if !(0..<Self.saveEveryMicroseconds).contains(now.microseconds(since: savedAt)) {
                     (saved, savedAt) = (save(batch.lastSeq), now)
                 }
             } catch {

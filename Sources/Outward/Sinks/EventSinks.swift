@@ -50,7 +50,8 @@ package struct EventSinks: Service {
         let notes = standings.compactMap { standing in
             standing.problem.map { problem in
                 let since = standing.failingSince.map { " since \($0.rfc3339Seconds)" } ?? ""
-                return "sink \(standing.name) takes no events\(since): \(problem); it is \(max(0, head - standing.position)) positions behind"
+                return
+                    "sink \(standing.name) takes no events\(since): \(problem); it is \(max(0, head - standing.position)) positions behind"
             }
         }
         return notes.isEmpty ? nil : notes.joined(separator: "; ")

@@ -32,7 +32,8 @@ package struct OTLPExporter: Service {
     ) {
         self.init(
             configuration, log: log, version: version, around: around, logger: logger,
-            posters: (OutboundClient(configuration.target("/v1/metrics")), OutboundClient(configuration.target("/v1/traces"))), collect: collect)
+            posters: (OutboundClient(configuration.target("/v1/metrics")), OutboundClient(configuration.target("/v1/traces"))),
+            collect: collect)
     }
 
     init(

@@ -44,7 +44,8 @@ package struct TraceContext: Hashable, Sendable {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count >= 4, parts[0].utf8.count == 2, parts[1].utf8.count == 32, parts[2].utf8.count == 16, parts[3].utf8.count == 2,
             parts[0] != "ff", parts[0] != "00" || parts.count == 4, bytes(parts[0]) != nil, let trace = bytes(parts[1]),
-            let span = bytes(parts[2]), let flags = bytes(parts[3])?.first, trace.contains(where: { $0 != 0 }), span.contains(where: { $0 != 0 })
+            let span = bytes(parts[2]), let flags = bytes(parts[3])?.first, trace.contains(where: { $0 != 0 }),
+            span.contains(where: { $0 != 0 })
         else { return nil }
         return (trace, span, flags)
     }

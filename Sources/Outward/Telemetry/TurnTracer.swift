@@ -1,7 +1,7 @@
 import Basics
 import Domain
 
-// Which spans does the log tell of?
+// Which spans follow from the log?
 //
 // One span for each turn of an actor, from its request to its end, and within it: wait, place, restore, run, and suspend or
 // pause. A pure function of the events that it is given, which must be known to have changed something or not. Kept: one
@@ -213,7 +213,8 @@ struct TurnTracer {
             TurnSpan(
                 name: name, traceID: turn.context.traceID,
                 spanID: isTurn ? turn.context.spanID : TraceContext.span(name, logID, seq),
-                parent: isTurn ? turn.context.parent : turn.context.spanID, start: start, end: max(start, end), attributes: attributes + more,
+                parent: isTurn ? turn.context.parent : turn.context.spanID, start: start, end: max(start, end),
+                attributes: attributes + more,
                 error: error.map { String(decoding: Array($0.utf8.prefix(Self.reasonBytes)), as: UTF8.self) }))
     }
 }

@@ -198,7 +198,8 @@ struct UsageLedger {
         if stays[name] == nil {
             // One that is gone again by the end of the commit is counted where it was, or where the event says.
             let row =
-                state.actors.find(name).map { self.row(of: state.actors[$0], in: state) } ?? before ?? self.row(ofGone: name, pool: event.pool, state)
+                state.actors.find(name).map { self.row(of: state.actors[$0], in: state) } ?? before
+                ?? self.row(ofGone: name, pool: event.pool, state)
             stays[name] = Stay(row: row, phase: phase, since: now)
         }
         stays[name]?.phase = phase

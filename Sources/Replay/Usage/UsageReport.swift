@@ -135,7 +135,8 @@ extension UsageReport {
     /// Reads what `json` wrote. nil for anything else.
     package init?(_ value: JSONValue) {
         guard let grouping = value["by"].string.flatMap({ UsageGrouping(rawValue: $0) }),
-            let from = value["from"].string.flatMap({ LogTime(rfc3339: $0) }), let to = value["to"].string.flatMap({ LogTime(rfc3339: $0) }),
+            let from = value["from"].string.flatMap({ LogTime(rfc3339: $0) }),
+            let to = value["to"].string.flatMap({ LogTime(rfc3339: $0) }),
             let first = value["firstSeq"].integer, let last = value["lastSeq"].integer
         else { return nil }
         var rows: [Row] = []

@@ -74,7 +74,9 @@ package struct UsageRun {
         var pool: NameID?
         if let name = query.pool {
             guard let known = log.names.find(name) else {
-                throw .fault(UsageFault(field: "pool", problem: "\(String(name.prefix(EventLimits.qualifiedNameBytes))) is none of the log: name another"))
+                throw .fault(
+                    UsageFault(
+                        field: "pool", problem: "\(String(name.prefix(EventLimits.qualifiedNameBytes))) is none of the log: name another"))
             }
             pool = known
         }

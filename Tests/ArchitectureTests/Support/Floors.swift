@@ -91,7 +91,9 @@ struct Floor: Sendable {
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "Logging", "ServiceLifecycle"]),
         Floor(
             target: "Outward", level: 3, ours: ["Basics", "Machine", "Domain", "EventLog", "HTTPCalls"],
-            packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Crypto", "SwiftProtobuf", "Logging", "Metrics", "ServiceLifecycle"]),
+            packages: [
+                "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Crypto", "SwiftProtobuf", "Logging", "Metrics", "ServiceLifecycle",
+            ]),
         Floor(target: "Telemetry", level: 3, ours: ["Machine", "Domain"], packages: ["Logging", "Metrics", "CoreMetrics"]),
 
         Floor(target: "Output", level: 3, ours: ["BuildCommit", "Machine", "Domain", "EventLog"], packages: ["Yams"]),

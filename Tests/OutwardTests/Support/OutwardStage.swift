@@ -81,7 +81,8 @@ final class OutwardStage: Sendable {
         let shadow = shadow.map { #","shadow":"\#($0)""# } ?? ""
         add(
             .scaleDecided, pool, pool: pool,
-            #"{"from":1,"to":\#(to),"direction":"up","why":[{"step":"bounds","code":"\#(code)"}],"inputs":{"asOf":1},"digest":"d"\#(shadow)}"#)
+            #"{"from":1,"to":\#(to),"direction":"up","why":[{"step":"bounds","code":"\#(code)"}],"inputs":{"asOf":1},"digest":"d"\#(shadow)}"#
+        )
     }
 
     /// Sleeps move the clock and end at once.

@@ -100,21 +100,25 @@ struct OutwardServedTests {
             return !placed.isEmpty
         }
         let header = try JSONValue(parsing: Array(placed.split(separator: "\n").first.map { Array($0.utf8) } ?? []))["traceparent"].string
-        #expect(header?.hasPrefix("00-\(trace)-") == true && header?.hasSuffix("-01") == true && header?.contains("b7ad6b7169203331") == false)
+        #expect(
+            header?.hasPrefix("00-\(trace)-") == true && header?.hasSuffix("-01") == true && header?.contains("b7ad6b7169203331") == false)
         try await eventually("the collector is missed") {
             try await served.metric("greenroom_otlp_failures_total", [#"signal="metrics""#]) ?? 0 >= 1
         }
         #expect(await served.query(APIRequest(path: "/readyz"))?.status == 200)
     }
 
-    @Test("a faulty section is refused with what to do", arguments: [
-        ("sinks: {A: {url: 'http://a'}}", "is no name of a sink"), ("sinks: {a: {url: 'ftp://a'}}", "must be a URL"),
-        ("sinks: {a: {events: [decisions]}}", "url is missing"), ("sinks: {a: {url: 'http://a', events: [all]}}", "there are decisions"),
-        ("sinks: {a: {url: 'http://a', mode: batch}}", "must be binary or structured"),
-        ("sinks: {a: {url: 'http://a', timeoutSeconds: 0}}", "1 to 300"), ("sinks: {a: {url: 'http://a', token: t}}", "is no field"),
-        ("otlp: {metrics: true}", "endpoint is missing"), ("otlp: {endpoint: 'http://u:p@a'}", "must not hold a password"),
-        ("otlp: {endpoint: 'http://a', tracesSeconds: 0}", "1 to 3600"), ("sinks: {a: 3}", "must be a mapping"),
-    ])
+    @Test(
+        "a faulty section is refused with what to do",
+        arguments: [
+            ("sinks: {A: {url: 'http://a'}}", "is no name of a sink"), ("sinks: {a: {url: 'ftp://a'}}", "must be a URL"),
+            ("sinks: {a: {events: [decisions]}}", "url is missing"),
+            ("sinks: {a: {url: 'http://a', events: [all]}}", "there are decisions"),
+            ("sinks: {a: {url: 'http://a', mode: batch}}", "must be binary or structured"),
+            ("sinks: {a: {url: 'http://a', timeoutSeconds: 0}}", "1 to 300"), ("sinks: {a: {url: 'http://a', token: t}}", "is no field"),
+            ("otlp: {metrics: true}", "endpoint is missing"), ("otlp: {endpoint: 'http://u:p@a'}", "must not hold a password"),
+            ("otlp: {endpoint: 'http://a', tracesSeconds: 0}", "1 to 3600"), ("sinks: {a: 3}", "must be a mapping"),
+        ])
     func faulty(yaml: String, problem: String) {
         let fault = #expect(throws: (any Error).self) { try ServiceConfiguration(yaml: yaml, file: "/etc/greenroom.yaml") }
         #expect(fault.map { "\($0)" }?.contains(problem) == true, "\(fault.map { "\($0)" } ?? "")")
