@@ -54,6 +54,7 @@ import Testing
         (#"{"readyCondition":false}"#, "NotReady"), (#"{"fallback":true}"#, "Fallback"), (#"{"active":false}"#, "Idle"),
         (#"{"paused":true,"pause":{"in":false,"out":false,"hold":3,"at":"2026-11-21T08:00:00Z","seq":1}}"#, "Held"),
         (#"{"demand":{"total":2,"resident":1,"waiting":1,"blocked":{"quota":1}}}"#, "Quota"), (#"{"target":""}"#, "NoPolicy"),
+        (#"{"rollingUpdate":{"since":"2026-11-21T08:00:00Z","left":3,"heldUntil":"2026-11-21T08:10:00Z"}}"#, "Updating"),
     ])
     func theStatusSaysWhatAnOperatorShouldKnowFirst(change: String, words: String) throws {
         var json = try JSONValue(parsing: Samples.pool)
