@@ -154,7 +154,7 @@ let package = Package(
             resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
             swiftSettings: strict),
 
-        // How did each pool's counts move over time? Kept in a file of its own beside the log, and made anew from it.
+        // How did each pool's counts move over time? Kept in a file of its own beside the log, and rebuilt from it.
         .target(
             name: "Series",
             dependencies: [
