@@ -156,7 +156,7 @@ let package = Package(
 
         // What a browser is given: the page's files, which are in the program.
         .target(name: "WebPage", dependencies: ["Basics"], resources: [.embedInCode("Files")], swiftSettings: strict),
-        // How did each pool's counts move over time? Kept in a file of its own beside the log, and made anew from it.
+        // How did each pool's counts move over time? Kept in a file of its own beside the log, and rebuilt from it.
         .target(
             name: "Series",
             dependencies: [

@@ -64,7 +64,7 @@ package enum ConfigurationFields {
         .init("checkpointEvents", "250000", "a checkpoint is saved after this many events"),
         .init(
             "series", "true",
-            "keep each pool's counts over time, in a file beside the log that is made anew from it; false answers 503 for series and spares a second fold"
+            "keep each pool's counts over time, in a file beside the log that is rebuilt from it; false answers 503 for series and spares a second fold"
         ),
         .init("policies", "none", "files of policies, or folders of such files; SIGHUP reads them again"),
         .init("secrets", "none", "folder of the files that policies name for metrics that are fetched"),

@@ -3,8 +3,8 @@ import State
 
 // What was a pool within one bucket?
 //
-// The minimum and maximum of each figure: of the value it began with and of each that a commit gave it. How long the first one waits
-// grows by itself until the next commit or the bucket's end, so a bucket keeps who waited at its last commit, and whoever reads it says
+// The minimum and maximum of each figure: of the value it began with and of each that a commit gave it. The oldest wait grows by
+// itself until the next commit or the bucket's end. So a bucket keeps since when somebody waited at its last commit, and the reader says
 // until when that holds. Nothing needs to be done when a bucket ends.
 
 struct SeriesBucket: Hashable, Sendable {

@@ -3,8 +3,8 @@ import State
 
 // How are the buckets of a pool written down?
 //
-// In chunks of a fixed length of time; only buckets in which something happened are there. Each is told by what differs from the one
-// before, so that a pool of which one figure moves takes some twenty bytes a bucket. What can't be read is an error, never a guess.
+// In chunks of a fixed length of time; only buckets in which something happened are there. Each is written as what differs from the
+// one before: a pool of which one figure moves takes some twenty bytes a bucket. What can't be read is an error, never a guess.
 
 struct ChunkFault: Error, Hashable {}
 

@@ -6,8 +6,8 @@ import GRDB
 // What is in the file beside the log, and is it of this log?
 //
 // `LOG-series` is a SQLite file with chunks, marks and the position up to which both are folded, saved together. It is a cache: whoever
-// deletes it loses time. One of another version, of another log, of positions that the log doesn't have, or one that can't be read, is
-// deleted and made anew. It is never the log's own file, so the log's writer never waits for it.
+// deletes it loses time. It is deleted and rebuilt if it is of another version, of another log, of positions that the log doesn't have, or
+// can't be read. It is never the log's own file, so the log's writer never waits for it.
 
 struct SeriesFile: Sendable {
     /// Rises with whatever is written otherwise, or means something else.

@@ -3,8 +3,8 @@ package import Domain
 
 // What does a decision say that was written down?
 //
-// A decision as a value again, read from its JSON, so that the words of today's version are made of it: the log keeps numbers, and its
-// prose is that of the version that wrote it.
+// A decision as a value again, read from its JSON. The words of today's version are made of its numbers; the words in the log are those of
+// the version that wrote it.
 
 extension Decision {
     /// nil where it lacks what every decision has.

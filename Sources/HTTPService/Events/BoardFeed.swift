@@ -5,8 +5,8 @@ import Views
 // How do many watch all pools without the loop being asked by each?
 //
 // One look at a position, shared by everybody who watches then: pools as they are, each with the number of the look at which it last
-// changed. Whoever watches remembers the number of the look it was told last, and is told what changed since. What changes by time alone
-// (ages, rates that fade) is no change.
+// changed. A client's watch remembers the number of its last look, and sends what changed since. What changes by time alone (ages,
+// rates that fade) is no change.
 
 actor BoardFeed {
     struct Item: Sendable {

@@ -103,13 +103,13 @@ private struct WatchStream: Sendable {
             // Told is the state of a position that the loop has folded.
             let position = min(head, await shared.parts.plane.position() ?? head)
             if let seen, position <= seen {
-                try await Task.sleep(for: Self.foldingWait)
+                try? await Task.sleep(for: Self.foldingWait)
                 continue
             }
             let bytes = try await messages(after: seen ?? min(after ?? position, position), to: position)
             if !bytes.isEmpty { try await writer.write(bytes) }
             seen = position
-            try await Task.sleep(for: .seconds(shared.limits.watchSeconds))
+            try? await Task.sleep(for: .seconds(shared.limits.watchSeconds))
         }
     }
 

@@ -3,8 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-// A service that keeps series, as whoever looks at it over HTTP sees it: its figures are those of the pool's view, a restart goes on, a
-// deleted file is made anew, and the past is answered as the log has it.
+// A service that keeps series, seen over HTTP. Its figures are those of the pool's view. A restart goes on, and a deleted file is rebuilt.
+// The past is answered as the log has it.
 
 @Suite(.serialized)
 struct SeriesServedTests {
