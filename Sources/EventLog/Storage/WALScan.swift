@@ -6,6 +6,9 @@
 // recognized, and so can the frame that it was written after. A commit behind the bad frame that another frame was written after
 // was acknowledged.
 //
+// One doubt is left. The next process finds a commit whose sync failed whole, and writes behind it. If the power is cut before a sync
+// succeeds, that commit looks acknowledged: then the log asks before it goes on without it.
+//
 // To be read while no connection has the log open for writing. Nothing is changed.
 
 import Domain

@@ -50,6 +50,8 @@ package final class Simulation: @unchecked Sendable {
     private var commands = 0
     private var clockSteps = 0
     private var isLyingDisk = false
+    /// The power was cut while the last sync of a file had failed: then a log that asks before it goes on is right to.
+    private var mayAsk = false
     /// The lease is another instance's: the log takes nothing more.
     private var isDeposed = false
     private var terms = 0
@@ -248,7 +250,7 @@ package final class Simulation: @unchecked Sendable {
     }
 
     private func couldNotOpen(_ error: LogError) {
-        if case .damaged = error.reason, isLyingDisk { return isRefused = true }
+        if case .damaged = error.reason, isLyingDisk || mayAsk { return isRefused = true }
         guard disk.fault != nil else { return fail("opening", "\(error)") }
         disk.set(nil)
         time.after(microseconds: 1_000_000) { [weak self] in self?.start() }
@@ -358,6 +360,7 @@ package final class Simulation: @unchecked Sendable {
             if isPowerCut { try dying.cutPower(copy: { [folder] path in folder + path.dropFirst(before.count) }, draws: &draws) }
         } catch { fail("the harness", "\(error)") }
         if dying.fault == .lies { isLyingDisk = true }
+        mayAsk = isPowerCut && dying.hasFailedSync
         disk = DiskTwin(folder: folder)
         if dying.fault != nil { dying.set(nil) }
         log?.close()

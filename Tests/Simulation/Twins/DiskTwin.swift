@@ -32,6 +32,8 @@ package final class DiskTwin: Sendable {
         var unsynced: [String: [Write]] = [:]
         var writes = 0
         var failures = 0
+        /// Files whose last sync failed.
+        var unsafe: Set<String> = []
     }
 
     package let folder: String
@@ -84,8 +86,15 @@ package final class DiskTwin: Sendable {
     }
 
     func noteSync(_ path: String) {
-        state.withLock { state in if state.fault != .lies { state.unsynced[path] = nil } }
+        state.withLock { state in
+            if state.fault != .lies { state.unsynced[path] = nil }
+            state.unsafe.remove(path)
+        }
     }
+
+    func noteFailedSync(_ path: String) { state.withLock { _ = $0.unsafe.insert(path) } }
+    /// A file was given up or used on after its sync failed: whoever reads it after a power cut can't know what was there.
+    package var hasFailedSync: Bool { state.withLock { !$0.unsafe.isEmpty } }
 
     func noteDeleted(_ path: String) { state.withLock { $0.unsynced[path] = nil } }
 

@@ -150,7 +150,10 @@ private final class WatchedFile {
         }
         table.xSync = { file, _ in
             guard let watched = WatchedFile.of(file) else { return SQLITE_IOERR }
-            if let refusal = watched.disk.refusal(of: .sync) { return WatchedFile.code(refusal, WatchedFile.ioErrorSync) }
+            if let refusal = watched.disk.refusal(of: .sync) {
+                watched.disk.noteFailedSync(watched.path)
+                return WatchedFile.code(refusal, WatchedFile.ioErrorSync)
+            }
             watched.disk.noteSync(watched.path)
             return SQLITE_OK
         }
