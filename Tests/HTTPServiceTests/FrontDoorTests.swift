@@ -241,7 +241,8 @@ import TestSupport
 
     @Test func `lines and batches are signed too, and a worker may not correct what the log has`() async throws {
         try await run { door in
-            let withdrawn = Door.event("actor.withdrawn", "team/a", "{}", id: "1"), deleted = Door.event("actor.deleted", "team/b", "{}", id: "2")
+            let withdrawn = Door.event("actor.withdrawn", "team/a", "{}", id: "1"),
+                deleted = Door.event("actor.deleted", "team/b", "{}", id: "2")
             #expect(try await door.client("ingest").post("application/x-ndjson", "\(withdrawn)\n").status == 200)
             #expect(try await door.client("ingest").post(Event.batched, "[\(deleted)]").status == 200)
             let lines = try await door.client("read").get("/v1/events").text.split(separator: "\n")
@@ -250,7 +251,8 @@ import TestSupport
             let correction = #"{"worker":"team/w","corrects":1}"#
             let refused = try await door.send("worker", "actor.suspended", "team/a", correction)
             #expect(refused.status == 403 && refused.text.contains("data.corrects") && refused.text.contains("ingest"), "\(refused)")
-            let escaped = try await door.send("worker", "actor.suspended", "team/a", correction.replacing("corrects", with: #"c\u006frrects"#))
+            let escaped = try await door.send(
+                "worker", "actor.suspended", "team/a", correction.replacing("corrects", with: #"c\u006frrects"#))
             #expect(escaped.status == 403)
             #expect(try await door.send("ingest", "actor.suspended", "team/a", correction).status == 200)
             for text in [#""1""#, "1.5", "-1", "true"] {

@@ -86,7 +86,9 @@ import Testing
             _ = await bench.fault { try await bench.actuator.remove(WorkerIdentity(draining.name), of: bench.pool, fence: Fence(1)) }
         default:
             guard let draining else { return }
-            _ = await bench.fault { _ = try await bench.actuator.cancelDrain(WorkerIdentity(draining.name), of: bench.pool, fence: Fence(1)) }
+            _ = await bench.fault {
+                _ = try await bench.actuator.cancelDrain(WorkerIdentity(draining.name), of: bench.pool, fence: Fence(1))
+            }
         }
     }
 

@@ -178,7 +178,8 @@ import Testing
             try await bench.resize(1)
             for name in pods[1...] { try await bench.actuator.drain(WorkerIdentity(name), of: bench.pool, fence: Fence(1)) }
             #expect(try await bench.actuator.cancelDrain(WorkerIdentity(pods[1]), of: bench.pool, fence: Fence(1)))
-            #expect(try await bench.actuator.cancelDrain(WorkerIdentity(pods[1]), of: bench.pool, fence: Fence(1)), "once more changes nothing")
+            #expect(
+                try await bench.actuator.cancelDrain(WorkerIdentity(pods[1]), of: bench.pool, fence: Fence(1)), "once more changes nothing")
             try await bench.resize(2)
             #expect(bench.replicas == 3 && bench.pods == pods)
 
@@ -328,9 +329,11 @@ import Testing
             #expect(bench.replicas == 4)
             let pod = try #require(bench.pods.first)
             #expect(
-                await bench.fault { try await bench.actuator.drain(WorkerIdentity(pod), of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+                await bench.fault { try await bench.actuator.drain(WorkerIdentity(pod), of: bench.pool, fence: Fence(3)) }
+                    == .fenced(current: Fence(4)))
             #expect(
-                await bench.fault { try await bench.actuator.remove(WorkerIdentity(pod), of: bench.pool, fence: Fence(3)) } == .fenced(current: Fence(4)))
+                await bench.fault { try await bench.actuator.remove(WorkerIdentity(pod), of: bench.pool, fence: Fence(3)) }
+                    == .fenced(current: Fence(4)))
             #expect(bench.pod(pod)?.drainingReason == nil)
         }
     }

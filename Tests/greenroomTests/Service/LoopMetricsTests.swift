@@ -3,6 +3,7 @@ import Domain
 import Logging
 import Telemetry
 import Testing
+import Views
 
 @testable import Assembly
 @testable import Inspection
@@ -57,7 +58,7 @@ import Testing
     @Test func whatWasCountedOfADeletedPoolGoesAwayAndComesBackWithIt() throws {
         let factory = PrometheusMetrics(seriesLimit: 1_000, process: nil, logger: quiet)
         let metrics = LoopMetrics(logger: quiet, factory: factory)
-        let view = try Samples.view(Samples.pool)
+        let view: PoolView = try Samples.view(Samples.pool)
         let name = "\(view.namespace)/\(view.name)"
         func count(_ pool: String) -> Int {
             String(decoding: factory.exposition(.text), as: UTF8.self).split(separator: "\n").count { $0.contains("pool=\"\(pool)\"") }
