@@ -188,37 +188,44 @@ import Testing
         }
     }
 
-    @Test("a WorkerPool's pod is a worker from when it has an IP, as ateapi registers it; a Deployment's from when it is ready")
+    /// A container that ends again and again.
+    private static let crashing: JSONValue = [
+        ["name": "ateom", "ready": false, "restartCount": 4, "state": ["waiting": ["reason": "CrashLoopBackOff"]]]
+    ]
+
+    @Test("a WorkerPool's pod is a worker from when it has an IP, as ateapi registers it, until its containers fail")
     func registered() async throws {
         try await withBench(replicas: 1) { bench in
+            await bench.run()
+            let name = bench.pods[0]
+            start(name, bench)
+            try await bench.says(bench.ready(name, slots: 2, ip: "10.0.0.7"))
+            try await bench.says(#"pool.observed ns/pool {"specReplicas":1,"readyReplicas":1}"#)
+            // Ready or not makes no difference.
+            bench.events.clear()
+            bench.twin.makeReady(pod: name, "ns", node: "node-a", ip: "10.0.0.7")
+            bench.twin.edit(.pods, "ns", name) { $0["status"]["conditions"] = [["type": "Ready", "status": "False"]] }
+            bench.twin.edit(.pods, "ns", name) { $0["status"]["containerStatuses"] = Self.crashing }
+            let reason = "its pod isn't ready: container ateom: CrashLoopBackOff"
+            try await bench.says(#"worker.draining ns/\#(name) {"reason":"\#(reason)","uid":"\#(bench.uid(name))"}"#)
+            let told = bench.events.values.filter { $0.hasPrefix("worker.") }
+            #expect(told.count == 1, "\(told)")
+        }
+    }
+
+    @Test("a Deployment's pod is a worker from when it is ready")
+    func notRegistered() async throws {
+        try await withBench(replicas: 0) { bench in
             bench.twin.seed(
                 .deployments,
                 ["metadata": ["name": "web", "namespace": "ns"], "spec": ["replicas": 1, "selector": ["matchLabels": ["app": "web"]]]])
-            await bench.run([bench.pool, bench.pool("web", "Deployment", "apps/v1")])
-            let own = bench.pods.first { $0.hasPrefix("pool-") } ?? ""
-            let other = bench.pods.first { $0.hasPrefix("web-") } ?? ""
-            start(other, bench)
-            start(own, bench)
-            try await bench.says(bench.ready(own, slots: 2, ip: "10.0.0.7"))
-            try await eventually("it counts") {
-                bench.events.values.contains(#"pool.observed ns/pool {"specReplicas":1,"readyReplicas":1}"#)
-            }
-            #expect(!bench.events.values.contains { $0.hasPrefix("worker.ready ns/\(other) ") })
-            // Ready or not makes no difference, until its containers fail.
-            bench.events.clear()
-            bench.twin.makeReady(pod: own, "ns", node: "node-a", ip: "10.0.0.7")
-            bench.twin.edit(.pods, "ns", own) { $0["status"]["conditions"] = [["type": "Ready", "status": "False"]] }
-            bench.twin.edit(.pods, "ns", own) {
-                $0["status"]["containerStatuses"] = [
-                    ["name": "ateom", "ready": false, "restartCount": 4, "state": ["waiting": ["reason": "CrashLoopBackOff"]]]
-                ]
-            }
-            try await eventually("it drains: \(bench.events.values)") {
-                bench.events.values.contains {
-                    $0.hasPrefix("worker.draining ns/\(own) ") && $0.contains("its pod isn't ready: container ateom: CrashLoopBackOff")
-                }
-            }
-            #expect(bench.events.values.count { $0.hasPrefix("worker.") } == 1, "\(bench.events.values)")
+            await bench.run([bench.pool("web", "Deployment", "apps/v1")])
+            let name = bench.pods[0]
+            start(name, bench)
+            bench.twin.edit(.deployments, "ns", "web") { $0["spec"]["replicas"] = 2 }
+            try await bench.says(#"pool.observed ns/web {"specReplicas":2,"readyReplicas":0}"#)
+            let told = bench.events.values.filter { $0.hasPrefix("worker.") }
+            #expect(told.isEmpty, "\(told)")
         }
     }
 
