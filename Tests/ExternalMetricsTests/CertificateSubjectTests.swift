@@ -18,7 +18,7 @@ import Testing
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-subject-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        guard let authority = try await Authority.make("ca", in: folder) else { return }
+        guard let authority = try await CertificateAuthority.make("ca", in: folder) else { return }
         let identity = try await authority.issue("leaf", subject: subject)
         let der = try #require(try NIOSSLCertificate.fromPEMFile(identity.certificate).first).toDERBytes()
         #expect(CertificateSubject.commonName(der: der) == expected)

@@ -16,7 +16,9 @@ import Testing
     func curl(_ version: String) async throws {
         guard let curl = Tool.find("curl") else { return Tool.skip("curl is not installed: it was not tried as a peer") }
         try await Stage.run { (stage) async throws in
-            func query(_ path: String, _ identity: Identity?, _ arguments: [String] = []) async throws -> (status: Int32, output: String) {
+            func query(_ path: String, _ identity: CertificateIdentity?, _ arguments: [String] = []) async throws -> (
+                status: Int32, output: String
+            ) {
                 let credentials = identity.map { ["--cert", $0.certificate, "--key", $0.key] } ?? []
                 let fixed = [
                     "-sS", "--max-time", "10", version, "--cacert", stage.serving.certificate, "-w", " %{http_code} %{http_version}",

@@ -10,11 +10,11 @@ import Testing
     private static let metric = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/greenroom_demand"
     private static let remote = [("X-Remote-User", "admin")]
 
-    private func der(_ identity: Identity) throws -> [UInt8] {
+    private func der(_ identity: CertificateIdentity) throws -> [UInt8] {
         try #require(try NIOSSLCertificate.fromPEMFile(identity.certificate).first).toDERBytes()
     }
 
-    private func replace(_ identity: Identity, with other: Identity) throws {
+    private func replace(_ identity: CertificateIdentity, with other: CertificateIdentity) throws {
         for (path, source) in [(identity.certificate, other.certificate), (identity.key, other.key)] {
             try Data(contentsOf: URL(fileURLWithPath: source)).write(to: URL(fileURLWithPath: path), options: .atomic)
         }
@@ -65,7 +65,7 @@ import Testing
     @Test("a proxy CA that changes is for new connections: its certificates come in, those of the old one don't")
     func authority() async throws {
         try await Stage.run { (stage) async throws in
-            let other = try #require(try await Authority.make("other-ca", in: stage.folder))
+            let other = try #require(try await CertificateAuthority.make("other-ca", in: stage.folder))
             let newProxy = try await other.issue("new-proxy", subject: "/CN=\(Stage.proxyName)")
             await #expect(throws: (any Error).self) { try await stage.get(Self.metric, as: newProxy, Self.remote) }
             let pem = try Data(contentsOf: URL(fileURLWithPath: other.certificate))
@@ -116,7 +116,7 @@ import Testing
         }) { (stage) async throws in
             let authority = Array(try Data(contentsOf: URL(fileURLWithPath: stage.requestHeader.certificate)))
             /// A connection that opens in the moment of a change is sent away, and comes again.
-            func status(_ identity: Identity?) async throws -> Int {
+            func status(_ identity: CertificateIdentity?) async throws -> Int {
                 for _ in 1...4 {
                     if let response = try? await stage.get(Self.metric, as: identity, Self.remote) { return response.status }
                 }

@@ -84,6 +84,7 @@ extension NATSClient {
     private func usable(_ core: Core) throws(NATSError) -> NATSLink {
         if core.isClosed { throw .closed }
         guard let link = core.link else {
+            if case .notConnected = core.problem, let problem = core.problem { throw problem }
             throw .notConnected(reason: core.problem.map { "\($0)" } ?? "no server has greeted yet")
         }
         return link

@@ -269,19 +269,19 @@ package final class NATSClient: Sendable {
 
     private func ended(_ error: NATSError, over link: NATSLink) {
         let error = link.endReason ?? error
+        let reason = if case .connectionLost(let reason) = error { reason } else { "\(error)" }
         let (failed, isCurrent, isClosed) = core.withLock { core in
             let isCurrent = core.link === link
             if isCurrent {
                 core.link = nil
-                core.problem = error
+                if case .connectionLost = error { core.problem = .notConnected(reason: reason) } else { core.problem = error }
             }
             let failed = core.pending.filter { $0.value.link == link.number }
             for token in failed.keys { core.pending[token] = nil }
             return (failed.values.map { $0 }, isCurrent, core.isClosed)
         }
-        if isCurrent, !isClosed { logger.warning("NATS: \(error)", metadata: ["server": "\(link.server)"]) }
-        let lost = NATSError.connectionLost(reason: "\(error)")
-        for pending in failed { pending.done(.failure(lost)) }
+        if isCurrent, !isClosed { logger.warning("NATS: the connection ended: \(reason)", metadata: ["server": "\(link.server)"]) }
+        for pending in failed { pending.done(.failure(.connectionLost(reason: reason))) }
     }
 }
 

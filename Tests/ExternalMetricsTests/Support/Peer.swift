@@ -27,7 +27,8 @@ final class PeerConnection: Sendable {
     /// DER.
     let serverCertificate: [UInt8]
 
-    static func open(port: Int, authority: String, identity: Identity? = nil, wire: Wire = .http1) async throws -> PeerConnection {
+    static func open(port: Int, authority: String, identity: CertificateIdentity? = nil, wire: Wire = .http1) async throws -> PeerConnection
+    {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.trustRoots = .file(authority)
         configuration.applicationProtocols = [wire.rawValue]
@@ -124,7 +125,8 @@ final class PeerConnection: Sendable {
     func close() async { try? await channel.close() }
 
     static func get(
-        port: Int, authority: String, identity: Identity? = nil, wire: Wire = .http1, _ path: String, _ headers: [(String, String)] = []
+        port: Int, authority: String, identity: CertificateIdentity? = nil, wire: Wire = .http1, _ path: String,
+        _ headers: [(String, String)] = []
     ) async throws -> PeerResponse {
         let connection = try await open(port: port, authority: authority, identity: identity, wire: wire)
         do {

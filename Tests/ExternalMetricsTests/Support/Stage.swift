@@ -12,16 +12,16 @@ import Testing
 struct Stage: Sendable {
     let server: ExternalMetricsServer
     let folder: URL
-    let serving: Authority
+    let serving: CertificateAuthority
     /// Vouches for `proxy` and `stranger`.
-    let requestHeader: Authority
+    let requestHeader: CertificateAuthority
     /// May speak for others.
-    let proxy: Identity
+    let proxy: CertificateIdentity
     /// Of the same CA, but its name isn't allowed.
-    let stranger: Identity
+    let stranger: CertificateIdentity
     /// Nobody here vouches for it.
-    let foreigner: Identity
-    let serverIdentity: Identity
+    let foreigner: CertificateIdentity
+    let serverIdentity: CertificateIdentity
 
     static let proxyName = "front-proxy-client"
 
@@ -33,9 +33,9 @@ struct Stage: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-extmetrics-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        guard let serving = try await Authority.make("serving-ca", in: folder),
-            let requestHeader = try await Authority.make("request-header-ca", in: folder),
-            let foreign = try await Authority.make("foreign-ca", in: folder)
+        guard let serving = try await CertificateAuthority.make("serving-ca", in: folder),
+            let requestHeader = try await CertificateAuthority.make("request-header-ca", in: folder),
+            let foreign = try await CertificateAuthority.make("foreign-ca", in: folder)
         else { return }
         let identity = try await serverCertificate("server", serving)
         var configuration = ExternalMetricsConfiguration(
@@ -57,17 +57,18 @@ struct Stage: Sendable {
         await server.stop()
     }
 
-    static func serverCertificate(_ file: String, _ authority: Authority) async throws -> Identity {
+    static func serverCertificate(_ file: String, _ authority: CertificateAuthority) async throws -> CertificateIdentity {
         try await authority.issue(
             file, subject: "/CN=greenroom.greenroom-system.svc",
             alternativeNames: "DNS:greenroom.greenroom-system.svc,DNS:localhost,IP:127.0.0.1", usage: "serverAuth")
     }
 
-    func open(_ identity: Identity? = nil, _ wire: Wire = .http1) async throws -> PeerConnection {
+    func open(_ identity: CertificateIdentity? = nil, _ wire: Wire = .http1) async throws -> PeerConnection {
         try await PeerConnection.open(port: server.port, authority: serving.certificate, identity: identity, wire: wire)
     }
 
-    func get(_ path: String, as identity: Identity? = nil, _ headers: [(String, String)] = [], over wire: Wire = .http1) async throws
+    func get(_ path: String, as identity: CertificateIdentity? = nil, _ headers: [(String, String)] = [], over wire: Wire = .http1)
+        async throws
         -> PeerResponse
     {
         try await PeerConnection.get(port: server.port, authority: serving.certificate, identity: identity, wire: wire, path, headers)

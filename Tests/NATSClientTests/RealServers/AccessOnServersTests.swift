@@ -152,11 +152,11 @@ import TestSupport
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-nats-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        guard let authority = try await Authority.make("nats-authority", in: folder) else { return }
+        guard let authority = try await CertificateAuthority.make("nats-authority", in: folder) else { return }
         let identity = try await authority.issue(
             "server", subject: "/CN=nats", alternativeNames: "IP:127.0.0.1,DNS:localhost", usage: "serverAuth")
         let client = try await authority.issue("client", subject: "/CN=greenroom")
-        let stranger = try #require(try await Authority.make("stranger", in: folder))
+        let stranger = try #require(try await CertificateAuthority.make("stranger", in: folder))
         let first = handshakeFirst ? "handshake_first: true" : ""
         func tls(_ change: (inout NATSTLS) -> Void = { _ in }) -> NATSTLS {
             var tls = NATSTLS()

@@ -2,13 +2,13 @@ package import Foundation
 
 // Certificates for one run, made by openssl: good for nothing beyond it.
 
-package struct Identity: Sendable {
+package struct CertificateIdentity: Sendable {
     package var certificate: String
     package var key: String
 }
 
 /// A certificate authority in a folder of its own.
-package struct Authority: Sendable {
+package struct CertificateAuthority: Sendable {
     package let folder: URL
     package let name: String
     private let openssl: String
@@ -17,12 +17,12 @@ package struct Authority: Sendable {
     private var key: String { folder.appendingPathComponent("\(name).key").path }
 
     /// nil, said loudly, where openssl is missing.
-    package static func make(_ name: String, in folder: URL) async throws -> Authority? {
+    package static func make(_ name: String, in folder: URL) async throws -> CertificateAuthority? {
         guard let openssl = Tool.find("openssl") else {
             Tool.skip("openssl is not installed: nothing over TLS was tried")
             return nil
         }
-        let authority = Authority(folder: folder, name: name, openssl: openssl)
+        let authority = CertificateAuthority(folder: folder, name: name, openssl: openssl)
         try await authority.run(
             authority.newKey(authority.certificate, authority.key) + [
                 "-subj", "/CN=\(name)", "-addext", "basicConstraints=critical,CA:TRUE",
@@ -33,9 +33,9 @@ package struct Authority: Sendable {
     /// A certificate under this authority. `subject` as in `/O=a/CN=b`.
     package func issue(_ file: String, subject: String, alternativeNames: String? = nil, usage: String = "clientAuth", days: Int = 2)
         async throws
-        -> Identity
+        -> CertificateIdentity
     {
-        let identity = Identity(
+        let identity = CertificateIdentity(
             certificate: folder.appendingPathComponent("\(file).pem").path, key: folder.appendingPathComponent("\(file).key").path)
         var arguments = newKey(identity.certificate, identity.key, days: days) + ["-subj", subject, "-CA", certificate, "-CAkey", key]
         arguments += ["-addext", "extendedKeyUsage=\(usage)", "-addext", "basicConstraints=critical,CA:FALSE"]
