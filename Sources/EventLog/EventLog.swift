@@ -42,6 +42,7 @@ package final class EventLog: Sendable {
     /// Opens the log at `configuration.path` for writing, and makes it where there is none.
     package static func open(_ configuration: Configuration) throws(LogError) -> EventLog {
         let opened = try LogOpening(configuration).openForWriting()
+        opened.followStream()
         opened.startThreads()
         return opened
     }

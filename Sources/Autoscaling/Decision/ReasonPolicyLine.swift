@@ -27,7 +27,9 @@ extension Reason {
         case .forcedActive: return PolicyLine(path: "spec.forceActivation", text: "true")
         case .recommended, .withinTolerance: return trigger("threshold")
         case .triggerFailed: return named("trigger").map { PolicyLine(path: "spec.triggers[name=\($0)]", text: "") }
-        case .heldByFailingTrigger, .demand, .claims, .atRest, .desiredWithinRange, .scaleTargetActivated, .busyWorkers: return nil
+        case .heldByFailingTrigger, .demand, .claims, .atRest, .desiredWithinRange, .scaleTargetActivated, .heldThroughUpdate,
+            .busyWorkers:
+            return nil
         case .fallbackInEffect: return PolicyLine(path: "spec.fallback", text: fields(["replicas", "behavior"]))
         case .warmBuffer: return PolicyLine(path: "spec.buffer", text: "")
         case .surgeBuffer: return PolicyLine(path: "spec.buffer.surge", text: fields(["quantile", "windowSeconds"]))

@@ -209,7 +209,11 @@ final class LogWriter: Sendable {
                 try publish(outcome.commits, engine)
                 return outcome
             }
-            if let error = outcome.error { _ = failed(error) } else { recovered() }
+            if let error = outcome.error {
+                if replicaStatus?.problem == nil { _ = failed(error) }
+            } else {
+                recovered()
+            }
             figures.withLock {
                 $0.note(
                     events: outcome.commits.reduce(0) { $0 + $1.batch.events.count }, requests: outcome.answers.count,
@@ -232,25 +236,27 @@ final class LogWriter: Sendable {
         guard isReplica, !box.isClosed else { return false }
         do {
             try place.files.check()
-            let commits = try withReplica { engine, replica, db in
-                guard replica.stopped == nil else { return [] as [StagedCommit] }
+            let (commits, trouble) = try withReplica { engine, replica, db in
                 var commits: [StagedCommit] = []
+                var trouble: (any Error)?
                 var rounds = 0
-                while rounds < Self.followRounds {
+                while rounds < Self.followRounds, replica.stopped == nil {
                     let before = replica.place.sequence
-                    commits += try replica.follow(engine, db)
+                    do { commits += try replica.follow(engine, db) } catch { trouble = error }
                     rounds += 1
-                    if replica.place.sequence == before { break }
+                    if replica.place.sequence == before || trouble != nil { break }
                 }
-                if tends { replica.tend(engine) }
+                if tends, trouble == nil { replica.tend(engine) }
                 try publish(commits, engine)
-                return commits
+                return (commits, trouble)
             }
             if !commits.isEmpty {
                 recovered()
                 wakeObservers()
                 keepWALSmall()
             }
+            // A stream that doesn't continue this log is no trouble of the disk: `replicaStatus` says it, and reads go on.
+            if let trouble, replicaStatus?.problem == nil { _ = failed(trouble) }
             return !commits.isEmpty
         } catch {
             _ = failed(error)
@@ -266,7 +272,11 @@ final class LogWriter: Sendable {
         try catalog.pool.writeWithoutTransaction { db in
             let engine = try engine()
             guard let replica = box.replica else { preconditionFailure("a log that is no replica was asked for its stream") }
-            defer { replicaState.withLock { $0 = replica.status } }
+            let wasStopped = replica.stopped != nil
+            defer {
+                replicaState.withLock { $0 = replica.status }
+                if !wasStopped, let stopped = replica.stopped { health.note(stopped.description) }
+            }
             return try body(engine, replica, db)
         }
     }

@@ -154,8 +154,10 @@ struct ReplicaCommits {
         // Rows of what wasn't stored are among those that were. All go, and what was stored comes back as it does for everybody.
         engine.dropSeries(db)
         let reached = flights[..<stored].reversed().lazy.compactMap(\.sent).first.map { $0.expecting + 1 } ?? replica.place.sequence
-        let isThere = try catchUp(to: reached, until: deadline, &outcome)
-        if isThere {
+        // What overtook the next one stands in its place, and is to be applied before it is tried again.
+        let overtaken = failure == .overtaken ? flights[stored].sent.map { $0.expecting + 1 } : nil
+        let isRead = try catchUp(to: overtaken ?? reached, until: deadline, &outcome)
+        if isRead || replica.place.sequence >= reached {
             answer(flights[..<stored], &outcome)
         } else {
             refuse(flights[..<stored].map(\.requests), unread, &outcome)

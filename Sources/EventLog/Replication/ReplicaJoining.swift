@@ -83,9 +83,17 @@ struct ReplicaJoining {
     }
 
     private func idOfStream(_ status: StreamStatus) throws -> [UInt8] {
-        let entry: StreamEntry?
-        do { entry = try settings.stream.entry(at: max(status.first, 1)) } catch { throw unreachable(error.description) }
-        guard let entry else { throw unreachable("its first message, \(status.first), can't be read") }
+        let deadline = settings.clock().addingClamped(settings.settleMicroseconds)
+        var attempt = 0
+        var entry: StreamEntry?
+        var problem = "its first message, \(status.first), can't be read"
+        while true {
+            do throws(StreamTrouble) { entry = try settings.stream.entry(at: max(status.first, 1)) } catch { problem = error.description }
+            if entry != nil || settings.clock() >= deadline { break }
+            attempt += 1
+            settings.stream.pause(attempt)
+        }
+        guard let entry else { throw unreachable(problem) }
         do { return try ReplicaMessage(entry.bytes).logID } catch {
             throw refused(
                 "message \(entry.sequence) of the stream \(status.name) is none of a log: \(error.description)",

@@ -42,9 +42,9 @@ package struct LogImport: ~Copyable {
     private static let marksPerFlush = 1_024
 
     package init(into log: EventLog) throws(LogError) {
-        guard let writer = log.writing?.writer, log.head.seq == 0 else {
+        guard let writer = log.writing?.writer, !writer.isReplica, log.head.seq == 0 else {
             throw LogError(
-                .refused, operation: "import into", path: log.path, problem: "the log is not empty, or open for reading only",
+                .refused, operation: "import into", path: log.path, problem: "the log is not empty, is open for reading only, or follows a stream",
                 hint: "give the path of a file that isn't there yet")
         }
         try log.setSynced(false)

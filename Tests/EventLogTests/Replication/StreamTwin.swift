@@ -185,6 +185,7 @@ final class StreamLink: CommitStream {
 
     private func reach() throws(StreamTrouble) {
         if link.withLock({ $0.isCut }) { throw .unavailable("not connected") }
+        if twin.state.withLock({ !$0.hasQuorum }) { throw .unavailable("JetStream system temporarily unavailable") }
         if happens(\.unreadable) { throw .unavailable("JetStream system temporarily unavailable") }
     }
 
@@ -218,7 +219,7 @@ struct Replicas {
     /// Opened inline; it has applied what is there and leads nobody yet, but for the one that founded the log.
     func open(
         _ name: String, _ link: StreamLink, session: UInt64 = 1, clock: @escaping @Sendable () -> LogTime = { noon },
-        _ change: (inout EventLog.Configuration) -> Void = { _ in }
+        change: (inout EventLog.Configuration) -> Void = { _ in }
     ) throws -> EventLog {
         var configuration = EventLog.Configuration.test(path(name), clock: clock)
         configuration.replica = settings(name, link, session: session)

@@ -71,6 +71,7 @@ extension EventLog.Configuration {
         configuration.durability = .off
         configuration.limits = limits
         configuration.clock = clock
+        configuration.replica = LogEngines.current?.settings(for: path)
         return configuration
     }
 }

@@ -1,0 +1,100 @@
+import Domain
+import Foundation
+import Synchronization
+import Testing
+
+@testable import EventLog
+
+/// Which engine the logs of a test have: nil for the embedded one.
+final class LogEngines: Sendable {
+    @TaskLocal static var current: LogEngines?
+
+    private struct State: Sendable {
+        var twins: [String: StreamTwin] = [:]
+        var newest = StreamTwin()
+        var sessions: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    let faults: StreamLink.Faults
+
+    init(faults: StreamLink.Faults) { self.faults = faults }
+
+    /// A stream for each log. A file that is there and unknown is a copy of the newest one's.
+    func settings(for path: String) -> ReplicaSettings {
+        let isThere = FileManager.default.fileExists(atPath: path)
+        let (twin, session) = state.withLock { state in
+            state.sessions += 1
+            if state.twins[path] == nil, !isThere { state.newest = StreamTwin() }
+            let twin = state.twins[path] ?? state.newest
+            state.twins[path] = twin
+            state.newest = twin
+            return (twin, state.sessions)
+        }
+        var settings = ReplicaSettings(
+            stream: StreamLink(twin, seed: session, faults: faults), instance: "instance-\(session)", session: session)
+        settings.clock = { twin.now }
+        // Alone, it leads as soon as it is there.
+        settings.leaseMicroseconds = 0
+        settings.jitter = { 0 }
+        return settings
+    }
+}
+
+/// The log's contract holds over a stream as it does over one file: the same tests, with the other engine beneath.
+@Suite("The log's contract over a stream")
+struct ReplicatedContractTests {
+    struct Promise: Sendable, CustomStringConvertible {
+        var description: String
+        var holds: @Sendable () async throws -> Void
+
+        init(_ description: String, _ holds: @escaping @Sendable () async throws -> Void) {
+            (self.description, self.holds) = (description, holds)
+        }
+    }
+
+    static let promises = [
+        Promise("repeats") { try AppendTests().repeats() },
+        Promise("an id twice in one batch") { try AppendTests().twiceInOneBatch() },
+        Promise("ids of two sources") { try AppendTests().otherSource() },
+        Promise("exactly once over a restart") { try AppendTests().restart(clean: true) },
+        Promise("exactly once over a crash") { try AppendTests().restart(clean: false) },
+        Promise("the pool holds, previous leads back") { try AppendTests().homePoolAndPrevious(reopens: true) },
+        Promise("log time never goes back") { try AppendTests().timeNeverGoesBack() },
+        Promise("times are found") { try AppendTests().positionsOfTimes() },
+        Promise("an invalid batch is refused alone") { try AppendTests().invalidBatch() },
+        Promise("an empty batch") { try AppendTests().emptyBatch() },
+        Promise("after close") { try AppendTests().closed() },
+        Promise("what is read is what was appended") { try AppendTests().roundTrip() },
+        Promise("who may not write is refused") { try AppendTests().refusedCommits() },
+        Promise("conflicts") { for row in ConflictTests.rows { try ConflictTests().conflicts(row) } },
+        Promise("exactly once against an oracle") { try DedupeOracleTests().agrees(ids: .mixed, seed: 1) },
+        Promise("names with pools") { try IdentityTests().withPools() },
+        Promise("names without pools") { try IdentityTests().withoutPools() },
+        Promise("names that may be several") { try IdentityTests().ambiguous() },
+        Promise("names over a restart") { try IdentityTests().restart(rebuilds: true) },
+        Promise("following from any position") { try FollowerTests().anyPosition() },
+        Promise("following from the file") { try FollowerTests().fallsBehind() },
+        Promise("a reader sees its own writes") { try FollowerTests().readYourWrites() },
+        Promise("an append from within onCommit") { try FollowerTests().reentrant() },
+        Promise("bodies are looked up") { try BodyLookupTests().reads() },
+    ]
+
+    /// With the writer's own thread.
+    static let threaded = [
+        Promise("callers share commits") { try await GroupCommitTests().shares() },
+        Promise("closing commits what waits") { try GroupCommitTests().closing() },
+        Promise("many followers while appends run") { try await FollowerTests().whileAppending() },
+        Promise("exactly once with threads") { try await DedupeOracleTests().threaded() },
+    ]
+
+    @Test("over a stream that answers each publish", arguments: promises + threaded)
+    func holds(_ promise: Promise) async throws {
+        try await LogEngines.$current.withValue(LogEngines(faults: .none)) { try await promise.holds() }
+    }
+
+    @Test("over a stream that loses, delays and withholds answers", arguments: promises)
+    func holdsInTrouble(_ promise: Promise) async throws {
+        try await LogEngines.$current.withValue(LogEngines(faults: .many)) { try await promise.holds() }
+    }
+}
