@@ -116,7 +116,9 @@ package final class PoolSeries: Sendable {
 
     private func follow() async throws {
         let follower = log.follower(after: position)
+        var isCaughtUp = false
         while !Task.isCancelled {
+            let began = ContinuousClock.now
             var count = 0
             while count < Self.sliceEvents, let batch = try follower.poll() {
                 take(batch)
@@ -124,8 +126,12 @@ package final class PoolSeries: Sendable {
             }
             try saveIfDue()
             if count == 0 {
+                isCaughtUp = true
                 guard let batch = try await follower.next() else { return }
                 take(batch)
+            } else if isCaughtUp {
+                // Whoever appends and decides comes first: a third of a core is enough, and it catches up when they rest.
+                try? await Task.sleep(for: (ContinuousClock.now - began) * 2)
             }
             await Task.yield()
         }
