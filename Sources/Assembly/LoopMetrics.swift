@@ -115,19 +115,21 @@ final class LoopMetrics: LoopObserving {
 
     func decided(pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, direction: direction.rawValue, reason: reason)
-        handles.withLock { handles in
-            handles.decisions[key, default: Counter(label: "greenroom_decisions_total", dimensions: key.dimensions, factory: factory)]
-                .increment()
-        }
+        handles.withLock { count("greenroom_decisions_total", key.dimensions, in: &$0.decisions, key) }
     }
 
     func decided(shadow: String, of pool: String, direction: Decision.Direction, reason: String) {
         let key = DecisionKey(pool: pool, shadow: shadow, direction: direction.rawValue, reason: reason)
-        handles.withLock { handles in
-            handles.decisions[
-                key, default: Counter(label: "greenroom_shadow_decisions_total", dimensions: key.dimensions, factory: factory)
-            ].increment()
-        }
+        handles.withLock { count("greenroom_shadow_decisions_total", key.dimensions, in: &$0.decisions, key) }
+    }
+
+    /// Counts one more, with the handle that is kept for it.
+    private func count<Key: Hashable>(
+        _ label: String, _ dimensions: [(String, String)], in counters: inout [Key: Counter], _ key: Key
+    ) {
+        let counter = counters[key] ?? Counter(label: label, dimensions: dimensions, factory: factory)
+        counters[key] = counter
+        counter.increment()
     }
 
     func placed(pool: String, tier: RestoreTier, waitedSeconds: Double) {
@@ -159,29 +161,16 @@ final class LoopMetrics: LoopObserving {
     }
 
     func actuationFailed(pool: String, error: String, attempt: Int) {
-        handles.withLock { handles in
-            handles.actuationFailures[
-                pool, default: Counter(label: "greenroom_actuation_failures_total", dimensions: [("pool", pool)], factory: factory)
-            ].increment()
-        }
+        handles.withLock { count("greenroom_actuation_failures_total", [("pool", pool)], in: &$0.actuationFailures, pool) }
     }
 
     func workerGone(pool: String, _ end: WorkerEnd) {
-        handles.withLock { handles in
-            let dimensions = [("pool", pool), ("reason", end.rawValue)]
-            handles.gone[
-                GoneKey(pool: pool, end: end),
-                default: Counter(label: "greenroom_workers_gone_total", dimensions: dimensions, factory: factory)
-            ].increment()
-        }
+        let dimensions = [("pool", pool), ("reason", end.rawValue)]
+        handles.withLock { count("greenroom_workers_gone_total", dimensions, in: &$0.gone, GoneKey(pool: pool, end: end)) }
     }
 
     func actorCrashed(pool: String) {
-        handles.withLock { handles in
-            handles.crashed[
-                pool, default: Counter(label: "greenroom_actors_crashed_total", dimensions: [("pool", pool)], factory: factory)
-            ].increment()
-        }
+        handles.withLock { count("greenroom_actors_crashed_total", [("pool", pool)], in: &$0.crashed, pool) }
     }
 
     func claimServed(pool: String, _ launch: ClaimLaunch, seconds: Double?) {

@@ -179,6 +179,21 @@ import TestSupport
         }
     }
 
+    /// As curl does when its time is up.
+    @Test func `so does one over HTTP/1.1 that closes its connection, or its side of it`() async throws {
+        try await run { door in
+            let body = #"{"actor":"a","pool":"team/p","waitSeconds":600}"#
+            let request =
+                "POST /v1/placements HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ingest-token-0123456789\r\n"
+                + "content-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+            let text = try await TestClient(wire: .http1, port: door.port, token: nil).finishing(request)
+            #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 202 "), "\(text)")
+            let reader = door.client("read")
+            try await eventually("it is withdrawn") { try await reader.get("/v1/actors/team/a").text.contains("STATUS_SUSPENDED") }
+            #expect(try await reader.get("/v1/events?kind=actor.withdrawn").text.contains("went away"))
+        }
+    }
+
     @Test func `an id said again after its caller went away asks anew, as no turn began`() async throws {
         try await run { door in
             let reader = door.client("read")

@@ -58,6 +58,8 @@ final class Connection: ChannelDuplexHandler {
     // Over HTTP/2.
     private var streamCount: StreamCount
     private var streams: [Exchange] = []
+    /// Of HTTP/1.1: the one there is.
+    weak var exchange: Exchange?
 
     init(loop: TransportLoop, place: Place, isReserve: Bool, isSecure: Bool) {
         self.loop = loop
@@ -239,12 +241,13 @@ final class Connection: ChannelDuplexHandler {
         if case .inputClosed? = event as? ChannelEvent { inputClosed() }
     }
 
-    /// What was asked before is answered; the parser and the pipelining of HTTP/1.1 have heard of it and close by themselves.
+    /// What was asked before is answered, and what only waits gives up: who closes a connection looks the same as who closes their side.
+    /// The parser and the pipelining of HTTP/1.1 have heard of it and close by themselves; they tell the exchange once it has answered.
     private func inputClosed() {
         inputClosedSince = .now()
         switch version {
         case .unknown: closeNow()
-        case .http1: break
+        case .http1: exchange?.clientSaysNoMore()
         case .http2:
             if streams.isEmpty { return closeOnceWritten() }
             for stream in Array(streams) { stream.clientSaysNoMore() }

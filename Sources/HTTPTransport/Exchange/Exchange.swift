@@ -90,7 +90,7 @@ package final class Exchange: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if !isHTTP1 { isRefused = !connection.add(stream: self) }
+        if isHTTP1 { connection.exchange = self } else { isRefused = !connection.add(stream: self) }
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
@@ -301,6 +301,8 @@ package final class Exchange: ChannelDuplexHandler {
         self.running = running
         let writer = ResponseWriter(running, eventLoop: loop.eventLoop)
         running.task = Task(priority: priority) { await writer.run(work) }
+        // One that stood behind another when the client closed its side.
+        if connection.isInputClosed { clientSaysNoMore() }
     }
 
     func refuse(_ refusal: Refusal, closing: Bool = false) { reject(loop.responder.response(to: refusal), closing: closing) }

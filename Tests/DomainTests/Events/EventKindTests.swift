@@ -23,24 +23,24 @@ import Testing
             fields:
                 "pool:name priority:integer? deadline:time? selector:stringMap? reason:text? template:name? expectedMillis:count? version:count?"
         ),
-        Row(number: 3, name: "actor.withdrawn", subject: .actor, fields: "reason:text? by:text? request:count? version:count?"),
+        Row(number: 3, name: "actor.withdrawn", subject: .actor, fields: "reason:text? by:text? request:count? version:count? corrects:count?"),
         Row(
             number: 4, name: "actor.placed", subject: .actor, isOurs: true,
             fields: "worker:name tier:text? score:number? waited:number? restoreSeconds:number? waitedSeconds:number? version:count?"),
         Row(
-            number: 5, name: "actor.running", subject: .actor, fields: "worker:name restoredFrom:text? restoreMillis:count? version:count?"),
+            number: 5, name: "actor.running", subject: .actor, fields: "worker:name restoredFrom:text? restoreMillis:count? version:count? corrects:count?"),
         Row(number: 6, name: "actor.idle", subject: .actor, fields: "version:count?"),
-        Row(number: 7, name: "actor.paused", subject: .actor, fields: "worker:name node:name? snapshot:text? bytes:count? version:count?"),
-        Row(number: 8, name: "actor.suspended", subject: .actor, fields: "worker:name snapshot:text? bytes:count? version:count?"),
-        Row(number: 9, name: "actor.crashed", subject: .actor, fields: "worker:name? reason:text? version:count?"),
-        Row(number: 10, name: "actor.deleted", subject: .actor, fields: "version:count?"),
+        Row(number: 7, name: "actor.paused", subject: .actor, fields: "worker:name node:name? snapshot:text? bytes:count? version:count? bound:bool? corrects:count?"),
+        Row(number: 8, name: "actor.suspended", subject: .actor, fields: "worker:name snapshot:text? bytes:count? version:count? corrects:count?"),
+        Row(number: 9, name: "actor.crashed", subject: .actor, fields: "worker:name? reason:text? version:count? by:text? corrects:count?"),
+        Row(number: 10, name: "actor.deleted", subject: .actor, fields: "version:count? by:text? corrects:count?"),
         Row(
             number: 11, name: "worker.ready", subject: .worker,
             fields:
                 "pool:name node:name slots:count? labels:stringMap? zone:name? sandboxClass:name? ip:text? reason:text? uid:name? ttlSeconds:count?"
         ),
-        Row(number: 12, name: "worker.draining", subject: .worker, fields: "reason:text uid:name?"),
-        Row(number: 13, name: "worker.gone", subject: .worker, fields: "reason:text uid:name? asOf:count?"),
+        Row(number: 12, name: "worker.draining", subject: .worker, fields: "reason:text uid:name? by:text?"),
+        Row(number: 13, name: "worker.gone", subject: .worker, fields: "reason:text uid:name? asOf:count? by:text?"),
         Row(number: 14, name: "snapshot.cached", subject: .node, fields: "node:name snapshot:text bytes:count? template:name?"),
         Row(number: 15, name: "snapshot.evicted", subject: .node, fields: "node:name snapshot:text bytes:count?"),
         Row(
