@@ -39,6 +39,7 @@ struct LogVerifyCommand: AsyncParsableCommand {
             Examples:
               greenroom log verify
               greenroom log verify --db /var/lib/greenroom/greenroom.db --no-decisions
+              greenroom log verify --against /backup/greenroom.db
             Exit status: 1 something is wrong; the first wrong position is printed.
             """)
 
@@ -48,13 +49,24 @@ struct LogVerifyCommand: AsyncParsableCommand {
     @Flag(name: .long, inversion: .prefixedNo, help: "Recompute every decision.")
     var decisions = true
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Also compare with this copy of the log, and name the first commit that differs.", valueName: "file"))
+    var against: String?
+
     func run() async throws {
         try log.checkExists()
+        if let against { try LogFile.checkExists(against) }
         let report = try await verify(check: decisions ? .replay : nil)
         guard let problem = report.problem else {
             return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
         }
         if !format.output.isTable { Terminal.write(try format.output.text(report.json) { "" }) }
+        if problem == report.against?.problem {
+            throw Fault(
+                .no, "\(log.db) isn't the log of the copy: \(problem)",
+                do: "everything before that position is the same; `log export` of both from there shows what each holds")
+        }
         throw Fault(
             .no, "\(log.db) is not sound: \(problem)", do: "everything before that position is as it was written; compare with a copy")
     }
@@ -63,12 +75,18 @@ struct LogVerifyCommand: AsyncParsableCommand {
         // A log that can't be opened any more can still be verified.
         let report: VerifyReport
         do { report = try chain() } catch { throw Fault(error) }
-        guard report.isSound, let check else { return VerifiedLog(chain: report, decisions: nil) }
+        guard report.isSound else { return VerifiedLog(chain: report) }
+        guard let check else { return VerifiedLog(chain: report, against: try compared()) }
         let file = try LogFile.open(log.db)
         defer { file.close() }
         let meter = ProgressMeter("decisions", total: report.head.seq)
         defer { meter.finish() }
-        return VerifiedLog(chain: report, decisions: try check.run(file) { meter.update($0) })
+        return VerifiedLog(chain: report, decisions: try check.run(file) { meter.update($0) }, against: try compared())
+    }
+
+    private func compared() throws -> VerifiedLog.Against? {
+        guard let against else { return nil }
+        do { return .init(path: against, comparison: try LogComparison.of(log.db, and: against)) } catch { throw Fault(error) }
     }
 
     private func chain() throws(LogError) -> VerifyReport {
@@ -86,10 +104,35 @@ struct LogVerifyCommand: AsyncParsableCommand {
 struct VerifiedLog: Sendable {
     var chain: VerifyReport
     var decisions: DecisionCheck.Report?
+    var against: Against?
+
+    /// Another copy, and how it compares.
+    struct Against: Sendable {
+        var path: String
+        var comparison: LogComparison
+
+        var problem: String? { comparison.problem.map { "compared with \(path): \($0)" } }
+
+        var text: String {
+            switch comparison {
+            case .same: "\(path) is the same"
+            case .isBehind(let own, let other): "\(path) is the same up to here, and goes on to position \(Grouped.text(other)) after \(Grouped.text(own))"
+            case .isAhead(_, let other): "\(path) is the same up to its end at position \(Grouped.text(other))"
+            case .differs, .otherLog: problem ?? ""
+            }
+        }
+
+        var member: JSONValue.Member {
+            var members: [JSONValue.Member] = [.init(key: "path", value: .string(path)), .init(key: "same", value: .bool(problem == nil))]
+            if case .differs(let position) = comparison { members.append(.init(key: "position", value: .number(String(position)))) }
+            return .init(key: "against", value: .object(members))
+        }
+    }
 
     /// The first thing that is wrong.
     var problem: String? {
         if let fault = chain.fault { return fault.description }
+        if let found = against?.problem { return found }
         return decisions?.fault.map { "the decision at position \($0.position) comes out otherwise: \($0.problem)" }
     }
 
@@ -97,6 +140,7 @@ struct VerifiedLog: Sendable {
         var text =
             "\(path) is sound: \(Grouped.text(chain.events)) events in \(Grouped.text(chain.commits)) commits, \(Grouped.text(chain.names)) names"
         if let decisions { text += "; \(Grouped.text(decisions.decisions)) decisions come out the same" }
+        if let against { text += "; \(against.text)" }
         return text + "; last hash \(Hex.text(chain.lastHash))"
     }
 
@@ -107,6 +151,7 @@ struct VerifiedLog: Sendable {
             .init(key: "lastSeq", value: .number(String(chain.head.seq))), .init(key: "lastHash", value: .string(Hex.text(chain.lastHash))),
         ]
         if let decisions { members.append(.init(key: "decisions", value: .number(String(decisions.decisions)))) }
+        if let against { members.append(against.member) }
         if let problem {
             members.append(.init(key: "position", value: .number(String(chain.fault?.position ?? decisions?.fault?.position ?? 0))))
             members.append(.init(key: "problem", value: .string(problem)))

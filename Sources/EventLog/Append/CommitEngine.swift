@@ -129,12 +129,15 @@ final class CommitEngine {
     /// Whether `events` more may be staged before the series ends: their ids find room in the newest table.
     func hasRoomInSeries(for events: Int) -> Bool { series.map { $0.events == 0 } ?? true || dedupe.hasRoom(for: events) }
 
-    func beginSeries() throws {
+    func beginSeries(_ db: Database) throws {
         precondition(series == nil, "a series of commits was begun within another")
         try rows.begin.run()
         let marks = catalog.pendingMarks.withLock { $0 }
         series = Series(head: head, chain: chain, names: catalog.names.count, marks: marks)
-        for seq in marks { try rows.write(superseded: seq) }
+        do { for seq in marks { try rows.write(superseded: seq) } } catch {
+            dropSeries(db)
+            throw error
+        }
     }
 
     /// Stages and writes what is new in `requests`. Nothing is written where nothing is new.

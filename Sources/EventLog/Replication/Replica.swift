@@ -147,7 +147,7 @@ final class Replica {
         commits: [StagedCommit], Fault?
     ) {
         guard !entries.isEmpty else { return ([], nil) }
-        try engine.beginSeries()
+        try engine.beginSeries(db)
         var next = place
         for (index, entry) in entries.enumerated() {
             do {

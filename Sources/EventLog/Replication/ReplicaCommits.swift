@@ -76,7 +76,7 @@ struct ReplicaCommits {
 
     /// Commits the first of `groups`, and what waits beside them. What is left is to be tried again; true where an attempt failed.
     private func transaction(_ groups: inout [[AppendRequest]], isFirst: Bool, _ outcome: inout Outcome) throws -> Bool {
-        try engine.beginSeries()
+        try engine.beginSeries(db)
         var flights: [Flight] = []
         var next = replica.place
         var tooLarge: (index: Int, fault: ReplicaMessageFault)?

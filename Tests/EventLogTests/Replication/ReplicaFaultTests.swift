@@ -49,7 +49,7 @@ struct ReplicaFaultTests {
             switch pick(0...99) {
             case 0..<45: append(to: instance)
             case 45..<70: instance.log?.followStream()
-            case 70..<85: replicas.twin.advance(microseconds: Int64(pick(1...12)) * 1_000_000)
+            case 70..<85: replicas.twin.advance(microseconds: Int64(pick(1...25)) * 1_000_000)
             case 85..<87: replicas.twin.loseQuorum()
             case 87..<91: replicas.twin.regainQuorum()
             case 91..<93: instance.link.cut(true)
@@ -101,8 +101,7 @@ struct ReplicaFaultTests {
     @Test("what was acknowledged is there once, everywhere", arguments: (1...24).map { UInt64($0) })
     func acknowledgedIsThere(seed: UInt64) throws {
         let run = try Run(seed: seed)
-        for _ in 0..<250 { try run.step() }
-        if CommandLine.arguments.contains("--figures") { print("seed \(seed): \(run.acknowledged.count) acked, \(run.refused.count) refused, last \(run.replicas.twin.last)") }
+        for _ in 0..<300 { try run.step() }
         try run.heal()
         let expected = try facts(run.replicas.path("a"))
         for instance in run.instances {
@@ -143,6 +142,48 @@ struct ReplicaFaultTests {
             case .heartbeat(let own): #expect(own == fence, "seed \(seed), message \(sequence)")
             }
         }
+    }
+
+    @Test("several commits are in flight, and what a failure takes back is written again, once", .timeLimit(.minutes(1)))
+    func inFlight() async throws {
+        let replicas = try Replicas()
+        let link = StreamLink(replicas.twin, seed: 3)
+        let log = try replicas.open(
+            "a", link,
+            change: { configuration in
+                configuration.writer = .thread
+                configuration.limits.commitEvents = 8
+                configuration.limits.dedupeTableEvents = 1_024
+                configuration.replica?.leaseMicroseconds = 0
+            })
+        link.set(.many)
+        let failures = Collector<String>()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<16 {
+                group.addTask {
+                    for round in 0..<25 {
+                        let batch = EventBatch.ids((0..<8).map { "id-\(task * 1_000 + round * 8 + $0)" })
+                        for attempt in 0... {
+                            do {
+                                _ = try await log.append(batch)
+                                break
+                            } catch {
+                                failures.add("\(error)")
+                                if attempt > 50 { throw error }
+                            }
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(log.head.seq == 16 * 25 * 8, "\(Set(failures.all))")
+        #expect(link.mostOutstanding > 1)
+        #expect(try log.verify().isSound)
+        log.close()
+        let other = try replicas.open("b", session: 2)
+        while other.followStream(tends: false) {}
+        #expect(try facts(replicas.path("b")) == facts(replicas.path("a")))
     }
 
     @Test("a leader that hears nothing stops acting before another may begin, and the log goes on without it")

@@ -98,8 +98,9 @@ final class StreamLink: CommitStream {
         var faults: Faults
         /// Nothing gets through.
         var isCut = false
-        var pauses = 0
-        var publishes = 0
+        /// Published, and nobody has asked for the answer yet.
+        var outstanding = 0
+        var mostOutstanding = 0
     }
 
     let twin: StreamTwin
@@ -114,7 +115,7 @@ final class StreamLink: CommitStream {
 
     func set(_ faults: Faults) { link.withLock { $0.faults = faults } }
     func cut(_ isCut: Bool) { link.withLock { $0.isCut = isCut } }
-    var publishes: Int { link.withLock { $0.publishes } }
+    var mostOutstanding: Int { link.withLock { $0.mostOutstanding } }
 
     private func happens(_ percent: any KeyPath<Faults, Int> & Sendable) -> Bool {
         link.withLock { link in
@@ -125,12 +126,19 @@ final class StreamLink: CommitStream {
 
     private struct Known: StreamPublication {
         var known: StreamAnswer
-        func answer() -> StreamAnswer { known }
+        var link: StreamLink
+        func answer() -> StreamAnswer {
+            link.link.withLock { $0.outstanding -= 1 }
+            return known
+        }
     }
 
     func publish(_ bytes: [UInt8], expecting last: UInt64) -> any StreamPublication {
-        link.withLock { $0.publishes += 1 }
-        return Known(known: answer(bytes, expecting: last))
+        link.withLock { link in
+            link.outstanding += 1
+            link.mostOutstanding = max(link.mostOutstanding, link.outstanding)
+        }
+        return Known(known: answer(bytes, expecting: last), link: self)
     }
 
     private func answer(_ bytes: [UInt8], expecting last: UInt64) -> StreamAnswer {
@@ -193,8 +201,7 @@ final class StreamLink: CommitStream {
     func pause(_ attempt: Int) {
         twin.advance(microseconds: 100_000)
         let decides = link.withLock { link in
-            link.pauses += 1
-            return Int.random(in: 0..<4, using: &link.random) == 0
+            Int.random(in: 0..<4, using: &link.random) == 0
         }
         if decides, twin.state.withLock({ $0.hasQuorum }) { twin.regainQuorum() }
     }
