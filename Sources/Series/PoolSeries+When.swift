@@ -107,7 +107,21 @@ private struct WhenSearch {
                 return found
             }
         }
-        return nil
+        return try grown(from: before, level, numbers, buckets.first)
+    }
+
+    /// Before the first bucket of a stretch nothing changes, and who waits goes on waiting.
+    private func grown(
+        from before: PoolSample?, _ level: SeriesLevel, _ numbers: ClosedRange<Int64>, _ first: SeriesBucket?
+    ) throws(End) -> WhenView.Found? {
+        guard waits, let before else { return nil }
+        let start = level.start(of: numbers.lowerBound)
+        let end = min(level.start(of: first?.number ?? numbers.upperBound + 1), snapshot.asOf)
+        guard let moment = grown(before, holds(before, at: start), from: start, until: end) else { return nil }
+        do throws(LogError) {
+            let seq = try series.log.position(at: moment)
+            return seq < self.before ? WhenView.Found(seq: seq, at: moment) : nil
+        } catch { throw .fault(.unavailable(error.description)) }
     }
 
     private var waits: Bool { if case .waitedLonger = condition.what { true } else { false } }

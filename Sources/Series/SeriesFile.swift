@@ -28,7 +28,11 @@ struct SeriesFile: Sendable {
     /// Opens it, or makes it where there is none that can be used. What was saved is nil where it begins anew.
     static func open(beside log: EventLog) throws -> (file: SeriesFile, saved: Saved) {
         let path = path(besideLog: log.path)
-        if let found = try? SeriesFile(path), let saved = try? found.saved(of: log) { return (found, saved) }
+        if let found = try? SeriesFile(path) {
+            if let saved = try? found.saved(of: log) { return (found, saved) }
+            // Before it is deleted: what closes last deletes the file beside it by its name.
+            found.close()
+        }
         try remove(path)
         let made = try SeriesFile(path)
         try made.create(for: log)

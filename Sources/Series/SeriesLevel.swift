@@ -38,20 +38,21 @@ enum SeriesLevel: Int, Hashable, Sendable, CaseIterable {
         return remainder < 0 ? quotient - 1 : quotient
     }
 
-    /// Which level answers, and with steps of how many of its buckets: not more steps than `points`, and reaching back to `from`.
+    /// Which level answers, and with steps of how many of its buckets: not more steps than `points`, and reaching back to `from`. Of
+    /// levels that give about the same step the coarsest, as it has the fewest buckets to read.
     static func choice(from: LogTime, to: LogTime, points: Int, newest: LogTime) -> (level: SeriesLevel, buckets: Int64) {
         let range = max(0, to.microseconds(since: from))
         let age = newest.microseconds(since: from)
-        for level in allCases.reversed() where level.isFineEnough(range, points) && age <= level.keptSeconds * 1_000_000 {
-            return (level, level.bucketsPerStep(range, points))
-        }
-        // The finest that reaches back so far.
-        let level = allCases.first { age <= $0.keptSeconds * 1_000_000 } ?? .quarter
+        let reaching = allCases.filter { age <= $0.keptSeconds * 1_000_000 }
+        guard let finest = reaching.map({ $0.step(range, points) }).min(),
+            let level = reaching.last(where: { $0.step(range, points) <= finest + finest / 4 })
+        else { return (.quarter, quarter.bucketsPerStep(range, points)) }
         return (level, level.bucketsPerStep(range, points))
     }
 
-    /// Whether its buckets are no wider than a step may be.
-    private func isFineEnough(_ range: Int64, _ points: Int) -> Bool { range / Int64(points) >= width || self == .second }
+    private func step(_ range: Int64, _ points: Int) -> Int64 {
+        bucketsPerStep(range, points).multipliedReportingOverflow(by: seconds).partialValue
+    }
 
     /// A stretch touches one bucket more than its length says.
     private func bucketsPerStep(_ range: Int64, _ points: Int) -> Int64 {
