@@ -154,7 +154,7 @@ def a_full_pool_is_traced_to_its_policy_line_and_given_more_by_clicks(stage):
     browser.click(".actions a", "Change policy")
     browser.until("document.querySelector('textarea').value.includes('maxReplicaCount: 3')", "the policy in the lab")
     # What is wrong is said as it is typed.
-    edit = "const t = document.querySelector('textarea'); t.focus(); const at = t.value.indexOf({0!r}); t.setSelectionRange(at, at + {0!r}.length)"
+    edit = "(() => {{ const t = document.querySelector('textarea'); t.focus(); const at = t.value.indexOf({0!r}); t.setSelectionRange(at, at + {0!r}.length) }})()"
     browser.evaluate(edit.format("maxReplicaCount"))
     browser.type("maxReplicas")
     browser.until("document.querySelector('.problems')?.innerText.includes('maxReplicas') && document.querySelector('.problems').innerText.includes('did you mean')", "the problem with its line")
@@ -370,6 +370,8 @@ def search_finds_pools_actors_and_moments(stage):
         browser.key("Enter")
         browser.until(f"location.pathname === {json.dumps(path)}", f"{text!r} leads to {path}")
     equal(stage.param("at"), "12", "the moment that was searched")
+    # A name that nobody has is 404, and the browser notes it: that is how one is looked for.
+    browser.errors[:] = [error for error in browser.errors if not ("404" in error and ("/v1/actors/" in error or "/v1/workers/" in error))]
 
 
 @case

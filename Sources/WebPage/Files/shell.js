@@ -13,6 +13,8 @@ import { dialog, note, say } from "./parts.js";
 
 const SCREENS = [["/", "Board", ["board", "pool"]], ["/actors", "Actors", ["actors", "actor"]], ["/nodes", "Nodes", ["nodes"]], ["/log", "Log", ["log"]], ["/lab", "Lab", ["lab"]]];
 const HEALTH_MS = 5000;
+// Names are looked up once somebody has stopped typing for a moment.
+const LOOK_MS = 200;
 
 export function makeShell({ step, refresh }) {
   const top = document.getElementById("top");
@@ -174,7 +176,9 @@ export function makeShell({ step, refresh }) {
         if (moment && moment.at) found.push({ kind: "moment", text: /^\d+$/.test(moment.at) ? `position ${moment.at}` : when(Date.parse(moment.at), clocks.now()), href: address.hereHref({ at: moment.at }) });
         chosen = 0;
         show();
-        if (text.length < 2) return;
+        if (text.length < 2 || text.startsWith("#")) return;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        if (mine !== round) return;
         const more = await Promise.all([byName("actors", text), byName("workers", text)]);
         if (mine !== round) return;
         found = found.concat(more.flat());
