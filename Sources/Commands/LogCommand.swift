@@ -116,7 +116,8 @@ struct VerifiedLog: Sendable {
         var text: String {
             switch comparison {
             case .same: "\(path) is the same"
-            case .isBehind(let own, let other): "\(path) is the same up to here, and goes on to position \(Grouped.text(other)) after \(Grouped.text(own))"
+            case .isBehind(let own, let other):
+                "\(path) is the same up to here, and goes on to position \(Grouped.text(other)) after \(Grouped.text(own))"
             case .isAhead(_, let other): "\(path) is the same up to its end at position \(Grouped.text(other))"
             case .differs, .otherLog: problem ?? ""
             }

@@ -75,7 +75,9 @@ struct LogOpening {
         } catch { throw LogError(wrapping: error, operation: "open", path: path) }
     }
 
-    private func assemble(_ catalog: LogCatalog, _ wal: WALCheckpointer, _ mark: HeadMarkWriter, _ lock: LogLock, _ joining: ReplicaJoining?)
+    private func assemble(
+        _ catalog: LogCatalog, _ wal: WALCheckpointer, _ mark: HeadMarkWriter, _ lock: LogLock, _ joining: ReplicaJoining?
+    )
         throws -> EventLog
     {
         let subjects = SubjectIndex()
@@ -100,7 +102,8 @@ struct LogOpening {
             connection: configuration.writer == .thread ? try keeperConnection() : nil)
         let place = LogPlace(files: LogFiles(path: path, givenPath: givenPath), mark: mark, wal: wal)
         let writer = LogWriter(
-            configuration, catalog: catalog, subjects: subjects, engine: engine, replica: replica, recent: recent, place: place, clock: clock, keeper: keeper,
+            configuration, catalog: catalog, subjects: subjects, engine: engine, replica: replica, recent: recent, place: place,
+            clock: clock, keeper: keeper,
             health: health)
         return EventLog(
             configuration: configuration, catalog: catalog, checkpoints: checkpoints, recent: recent, health: health, clock: clock,

@@ -233,6 +233,8 @@ struct RefusalTests {
         LogRow(refusal: .overloaded(retryAfterSeconds: 3), status: 429, retryAfter: "3"),
         LogRow(refusal: .notWritable(reason: "the disk is full", hint: "make room"), status: 503, retryAfter: "1"),
         LogRow(refusal: .invalid(index: 0, problem: "its id has 2000 bytes; at most 1024 are taken"), status: 400),
+        LogRow(
+            refusal: .tooLarge(problem: "as one message it has 2000000 bytes, and the stream's server takes at most 1048576"), status: 413),
     ])
     func aLogThatTakesNothingIsSaidSo(_ row: LogRow) async throws {
         try await TestService.run { service in

@@ -205,7 +205,9 @@ final class CommitEngine {
         }
         let own = catalog.names.ownSource
         if !own.isNone {
-            for index in staged.batch.events.indices where staged.batch.events[index].source == own { staged.batch.events[index].isOurs = true }
+            for index in staged.batch.events.indices where staged.batch.events[index].source == own {
+                staged.batch.events[index].isOurs = true
+            }
         }
         return staged
     }

@@ -122,7 +122,9 @@ final class LogWriter: Sendable {
     /// The writer's thread. Returns once the queue is closed and empty.
     func run() {
         while true {
-            switch queue.next(waitingAtMost: min(pauseBeforeProbe(), isReplica ? Self.replicaMicroseconds : configuration.limits.tendMicroseconds)) {
+            switch queue.next(
+                waitingAtMost: min(pauseBeforeProbe(), isReplica ? Self.replicaMicroseconds : configuration.limits.tendMicroseconds))
+            {
             case .commit(let requests):
                 commit(requests)
                 queue.answered(requests)

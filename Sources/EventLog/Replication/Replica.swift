@@ -155,7 +155,12 @@ final class Replica {
             } catch {
                 engine.dropSeries(db)
                 guard let problem = problem(error) else { throw error }
-                return ([], Fault(index: entries.startIndex + index, problem: "message \(entry.sequence) of the stream: \(problem.text)", hint: problem.hint))
+                return (
+                    [],
+                    Fault(
+                        index: entries.startIndex + index, problem: "message \(entry.sequence) of the stream: \(problem.text)",
+                        hint: problem.hint)
+                )
             }
         }
         let reached = next
@@ -173,12 +178,14 @@ final class Replica {
         let message = try ReplicaMessage(entry.bytes)
         guard message.logID == logID else {
             throw ReplicaMismatch(
-                position: engine.seriesHead.seq + 1, problem: "it belongs to the log \(Hex.text(message.logID)), this one is \(Hex.text(logID))")
+                position: engine.seriesHead.seq + 1,
+                problem: "it belongs to the log \(Hex.text(message.logID)), this one is \(Hex.text(logID))")
         }
         if message.previous != engine.seriesLink {
             throw ReplicaMismatch(
                 position: engine.seriesHead.seq + 1,
-                problem: "it stands on the link \(Hex.text(message.previous)), and this instance's log ends with \(Hex.text(engine.seriesLink))")
+                problem:
+                    "it stands on the link \(Hex.text(message.previous)), and this instance's log ends with \(Hex.text(engine.seriesLink))")
         }
         switch message.content {
         case .election(let instance, let session):
@@ -209,9 +216,15 @@ final class Replica {
         switch error {
         case let fault as ReplicaMessageFault:
             if case .newer = fault { return (fault.description, "upgrade this instance: it continues where it stopped") }
-            return (fault.description, "the stream has what no instance wrote: find out who did, and compare the instances' logs with `log verify`")
+            return (
+                fault.description,
+                "the stream has what no instance wrote: find out who did, and compare the instances' logs with `log verify`"
+            )
         case let mismatch as ReplicaMismatch:
-            return (mismatch.description, "this instance's log and the stream differ: compare the instances' logs with `log verify`, and replace the one that is wrong by a copy")
+            return (
+                mismatch.description,
+                "this instance's log and the stream differ: compare the instances' logs with `log verify`, and replace the one that is wrong by a copy"
+            )
         default: return nil
         }
     }
@@ -226,7 +239,8 @@ final class Replica {
 
     private func words(_ trouble: StreamTrouble) -> String {
         switch trouble {
-        case .purged(let first): "the stream begins at sequence \(first), and this file has applied \(place.sequence): what lies between was purged"
+        case .purged(let first):
+            "the stream begins at sequence \(first), and this file has applied \(place.sequence): what lies between was purged"
         default: trouble.description
         }
     }

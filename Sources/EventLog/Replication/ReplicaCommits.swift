@@ -133,7 +133,8 @@ struct ReplicaCommits {
             if let sent = flight.sent {
                 let answer = sent.publication.answer()
                 if failure == nil {
-                    let result = Settlement(settings: settings, bytes: sent.bytes, expecting: sent.expecting).settle(answer, until: deadline)
+                    let result = Settlement(settings: settings, bytes: sent.bytes, expecting: sent.expecting).settle(
+                        answer, until: deadline)
                     if result == .stored {
                         replica.noteAccepted(sentAt: sent.at)
                     } else {
@@ -178,7 +179,8 @@ struct ReplicaCommits {
             groups = []
         case .unknown(let problem):
             refuse(
-                groups, .notWritable(reason: "the stream gave no certain answer: \(problem)", hint: "send it again: nothing is written twice"),
+                groups,
+                .notWritable(reason: "the stream gave no certain answer: \(problem)", hint: "send it again: nothing is written twice"),
                 &outcome)
             groups = []
         case .stored, nil:

@@ -26,7 +26,8 @@ struct ReplicaMismatch: Error, Hashable, CustomStringConvertible {
             self.init(position: content.firstSeq, problem: "its time lies before that of the commit before")
         } else if Int(content.namesBefore) != series.names {
             self.init(
-                position: content.firstSeq, problem: "it counts \(content.namesBefore) names before it, and this instance has \(series.names)")
+                position: content.firstSeq,
+                problem: "it counts \(content.namesBefore) names before it, and this instance has \(series.names)")
         } else {
             return nil
         }

@@ -44,7 +44,8 @@ package struct LogImport: ~Copyable {
     package init(into log: EventLog) throws(LogError) {
         guard let writer = log.writing?.writer, !writer.isReplica, log.head.seq == 0 else {
             throw LogError(
-                .refused, operation: "import into", path: log.path, problem: "the log is not empty, is open for reading only, or follows a stream",
+                .refused, operation: "import into", path: log.path,
+                problem: "the log is not empty, is open for reading only, or follows a stream",
                 hint: "give the path of a file that isn't there yet")
         }
         try log.setSynced(false)

@@ -66,7 +66,8 @@ extension LogReader {
     func commit(with position: Position) throws(LogError) -> CommitRow? {
         try catalog.read("compare") { db in
             let rows = try RawStatement(
-                cached: "SELECT first_seq, last_seq, at, last_name, hash FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", db)
+                cached: "SELECT first_seq, last_seq, at, last_name, hash FROM commits WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+                db)
             rows.bind(1, position)
             defer { rows.reset() }
             guard try rows.step() else { return nil }

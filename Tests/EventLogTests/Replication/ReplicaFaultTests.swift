@@ -40,7 +40,8 @@ struct ReplicaFaultTests {
         func open(_ index: Int) throws {
             sessions += 1
             let jitter = Double(pick(0...100)) / 100
-            instances[index].log = try replicas.open(instances[index].name, instances[index].link, session: sessions, change: { $0.replica?.jitter = { jitter } })
+            instances[index].log = try replicas.open(
+                instances[index].name, instances[index].link, session: sessions, change: { $0.replica?.jitter = { jitter } })
         }
 
         func step() throws {

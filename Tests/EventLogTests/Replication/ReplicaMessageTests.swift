@@ -16,7 +16,8 @@ struct ReplicaMessageTests {
         staged.batch.events = [
             CommittedEvent(
                 seq: 300, kind: .actorRequested, pool: NameID(2), subject: NameID(3), worker: .none, source: NameID(1),
-                id: ByteRange(start: 0, count: 6), time: LogTime(microseconds: 999_999), body: ByteRange(start: 6, count: 7), extensions: .empty,
+                id: ByteRange(start: 0, count: 6), time: LogTime(microseconds: 999_999), body: ByteRange(start: 6, count: 7),
+                extensions: .empty,
                 previous: 0),
             CommittedEvent(
                 seq: 301, kind: .actorIdle, pool: NameID(2), subject: NameID(3), worker: .none, source: NameID(1),
@@ -41,7 +42,8 @@ struct ReplicaMessageTests {
             logID: Self.logID, previous: [UInt8](repeating: 1, count: 32), content: .election(instance: "a", session: 0x0102))
         #expect(
             Hex.text(try election.encoded())
-                == "47524d01" + "02" + "000102030405060708090a0b0c0d0e0f" + String(repeating: "01", count: 32) + "0000000000000102" + "0161")
+                == "47524d01" + "02" + "000102030405060708090a0b0c0d0e0f" + String(repeating: "01", count: 32) + "0000000000000102" + "0161"
+        )
         let heartbeat = ReplicaMessage(logID: Self.logID, previous: [UInt8](repeating: 1, count: 32), content: .heartbeat(fence: 300))
         #expect(Hex.text(try heartbeat.encoded()).hasSuffix("ac02"))
     }
@@ -67,7 +69,8 @@ struct ReplicaMessageTests {
         #expect(commits > 40)
     }
 
-    @Test("a message that was cut off, or changed, is refused or means what its bytes say: never a trap", arguments: [1, 2, 3, 4] as [UInt64])
+    @Test(
+        "a message that was cut off, or changed, is refused or means what its bytes say: never a trap", arguments: [1, 2, 3, 4] as [UInt64])
     func mutations(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let whole = try Self.small().encoded()

@@ -64,7 +64,9 @@ struct ReplicaRefusalTests {
 
     static let changes = [
         Change(description: "the stream was deleted", words: "the stream isn't there") { $0.twin.state.withLock { $0.isThere = false } },
-        Change(description: "the stream was made anew", words: "was made at 2026-12-02; this file follows one of that name that was made at") {
+        Change(
+            description: "the stream was made anew", words: "was made at 2026-12-02; this file follows one of that name that was made at"
+        ) {
             $0.twin.makeAnew(created: "2026-12-02")
         },
         Change(description: "the stream is behind", words: "it has applied message 6, and the stream greenroom ends at 4") {

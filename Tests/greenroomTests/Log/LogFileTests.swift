@@ -154,6 +154,32 @@ import Testing
         await #expect { try await LogImportCommand.parse([export, "--db", copy]).run() } throws: { ($0 as? Fault)?.status == .usage }
     }
 
+    @Test func aLogIsComparedWithACopyOfIt() async throws {
+        let scratch = try Scratch()
+        try write(scratch.path)
+        let copy = scratch.folder.appendingPathComponent("copy.db").path
+        try FileManager.default.copyItem(atPath: scratch.path, toPath: copy)
+        let command = try LogVerifyCommand.parse(["--db", scratch.path, "--against", copy])
+        let same = try await command.verify(check: nil)
+        #expect(same.problem == nil && same.against?.comparison == .same(through: 30))
+        #expect(same.text(scratch.path).contains("\(copy) is the same"))
+        func append(_ id: String, to path: String) throws {
+            var configuration = EventLog.Configuration(path: path)
+            configuration.writer = .inline
+            let log = try EventLog.open(configuration)
+            defer { log.close() }
+            var batch = EventBatch()
+            batch.append(.actorIdle, source: "test", id: id, subject: "a1")
+            log.append(batch) { result in if case .failure(let error) = result { Issue.record(error) } }
+        }
+        try append("x", to: copy)
+        #expect(try await command.verify(check: nil).problem == nil)
+        try append("y", to: scratch.path)
+        let found = try await command.verify(check: nil)
+        #expect(found.problem == "compared with \(copy): the commit at position 31 isn't the same in both")
+        await #expect { try await command.run() } throws: { ($0 as? Fault)?.status == .no }
+    }
+
     @Test func aBrokenExportLeavesNothing() async throws {
         let scratch = try Scratch()
         let export = scratch.folder.appendingPathComponent("e.ndjson").path
