@@ -4,6 +4,7 @@ import Domain
 import EventLog
 import Testing
 
+@testable import ControlLoop
 @testable import Replay
 @testable import State
 @testable import Views
