@@ -75,8 +75,7 @@ extension EventLog {
         guard let request, let asked = try? self.event(at: request), let first = asked.events.first, first.subject == event.subject else {
             return nil
         }
-        return TraceContext(logID: id, actor: names.text(of: event.subject), seq: request, traceparent: asked.traceparent(of: first))
-            .traceparent
+        return TraceContext(logID: id, of: first, in: asked, names: names).traceparent
     }
 
     func traceparent(ofPlacementAt seq: Position) -> String? {

@@ -77,7 +77,10 @@ import Testing
             let traits = state.actors.traits(of: actor)
             return switch grouping {
             case .pool: actor.pool < 0 ? "" : state.pools[Int(actor.pool)].text
-            case .actor: log.names.text(of: actor.name)
+            case .actor:
+                QualifiedName.full(
+                    log.names.text(of: actor.name),
+                    in: actor.pool < 0 ? "" : QualifiedName.namespace(ofPool: state.pools[Int(actor.pool)].text))
             case .tenant: traits.tenant.isNone ? "" : state.labels.text(of: traits.tenant)
             case .template: traits.template.isNone ? "" : state.labels.text(of: traits.template)
             }

@@ -27,6 +27,17 @@ package struct TraceContext: Hashable, Sendable {
         }
     }
 
+    /// Of the turn that an event begins.
+    package init(logID: String, of event: CommittedEvent, in batch: CommittedBatch, names: some NameReading) {
+        self.init(logID: logID, actor: Self.actor(event, names), seq: event.seq, traceparent: batch.traceparent(of: event))
+    }
+
+    /// `NAMESPACE/NAME`: the log may hold it without its namespace.
+    static func actor(_ event: CommittedEvent, _ names: some NameReading) -> String {
+        let name = names.text(of: event.subject)
+        return event.pool.isNone ? name : QualifiedName.full(name, in: QualifiedName.namespace(ofPool: names.text(of: event.pool)))
+    }
+
     /// What a worker continues the trace with.
     package var traceparent: String { "00-\(Hex.text(traceID))-\(Hex.text(spanID))-\(isSampled ? "01" : "00")" }
 

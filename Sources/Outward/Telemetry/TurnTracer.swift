@@ -107,10 +107,9 @@ struct TurnTracer {
             dropped += 1
             return
         }
-        let actor = names.text(of: event.subject)
-        let traceparent = batch.traceparent(of: event)
         turns[event.subject] = Turn(
-            context: TraceContext(logID: logID, actor: actor, seq: event.seq, traceparent: traceparent), seq: event.seq, actor: actor,
+            context: TraceContext(logID: logID, of: event, in: batch, names: names), seq: event.seq,
+            actor: TraceContext.actor(event, names),
             pool: event.pool.isNone ? "" : names.text(of: event.pool), requestedAt: batch.at)
     }
 

@@ -39,6 +39,8 @@ struct UsageLedger {
     private var stays: [NameID: Stay] = [:]
     private var offers: [NameID: Offer] = [:]
     private var rows: [UInt32: UsageFigures] = [:]
+    /// By actor: the pool that each row's actor was in last, as the log may hold its name without a namespace.
+    private var homes: [UInt32: Int32] = [:]
 
     /// The row of nobody: actors of other pools than the one that is asked for.
     private static let unwanted = UInt32.max
@@ -63,6 +65,7 @@ struct UsageLedger {
                 stay.placedAt = actor.since
             }
             stays[actor.name] = stay
+            note(home: actor.pool, of: stay.row)
         }
         for index in state.workers.indices {
             let worker = state.workers[index]
@@ -179,6 +182,7 @@ struct UsageLedger {
         accrue(name, until: now)
         stays[name]?.phase = actor.state
         stays[name]?.row = row
+        note(home: actor.pool, of: row)
         stays[name]?.workerPool = Self.workerPool(of: actor, in: state)
     }
 
@@ -201,6 +205,7 @@ struct UsageLedger {
                 state.actors.find(name).map { self.row(of: state.actors[$0], in: state) } ?? before
                 ?? self.row(ofGone: name, pool: event.pool, state)
             stays[name] = Stay(row: row, phase: phase, since: now)
+            if let home = state.poolByName[event.pool] { note(home: Int32(clamping: home), of: row) }
         }
         stays[name]?.phase = phase
     }
@@ -254,6 +259,10 @@ struct UsageLedger {
         edit(&rows[row, default: UsageFigures(hasWorkers: grouping == .pool)])
     }
 
+    private mutating func note(home pool: Int32, of row: UInt32) {
+        if grouping == .actor, pool >= 0, row != Self.unwanted { homes[row] = pool }
+    }
+
     /// To the row of a pool that workers belong to.
     private mutating func addWorkers(_ index: Int, _ edit: (inout UsageFigures) -> Void) {
         guard index >= 0, pool == nil || index == poolIndex else { return }
@@ -302,7 +311,9 @@ struct UsageLedger {
         guard key != Self.nameless else { return "" }
         return switch grouping {
         case .pool: state.pools[Int(key)].text
-        case .actor: names.text(of: NameID(key))
+        case .actor:
+            QualifiedName.full(
+                names.text(of: NameID(key)), in: homes[key].map { QualifiedName.namespace(ofPool: state.pools[Int($0)].text) } ?? "")
         case .tenant, .template: state.labels.text(of: NameID(key))
         }
     }
