@@ -135,7 +135,7 @@ struct WatchTests {
         }
     }
 
-    /// Who fell too far behind is told so, and goes on with what is new.
+    /// A client that fell too far behind learns that, and continues with what is new.
     @Test func whatDoesNotFitIsSaidToBeSkipped() async throws {
         try await run(plane()) { service in
             for part in 0..<6 { await service.log.write(Batches.large(part)) }

@@ -7,7 +7,7 @@ import Views
 //
 // One stream of server-sent events for all that a page shows: all pools, one pool with its workers, its actors that changed, decisions and
 // events. A message is made when the client has taken the one before and something has happened since: a slow client gets fewer, and
-// always the newest state. Nothing is kept for it but its position. What it missed of the log it is told that it missed.
+// always the newest state. Nothing is kept for it but its position. A message says when part of the log was skipped.
 
 enum WatchResponses {
     enum Topic: String, Hashable, Sendable, CaseIterable {
@@ -137,7 +137,7 @@ private struct WatchStream: Sendable {
 
     private mutating func board(_ position: Position) async throws -> [UInt8]? {
         let look = try await shared.board.look(atLeast: position)
-        // Whoever missed too much is told everything.
+        // A client that missed too much gets everything.
         let told = boardLook.flatMap { $0 >= look.removedSince ? $0 : nil }
         boardLook = look.number
         let items = look.items.filter { item in told.map { item.changed > $0 } ?? true }
