@@ -41,8 +41,8 @@ struct Route: Sendable {
 
     var isMetrics: Bool { template == "/metrics" }
     var isHealth: Bool { limit == .health }
-    /// Answered by an instance that stands by, too: it is about the instance, not about pools. The page opens there as well, and says
-    /// what its requests are told: who leads.
+    /// Answered by an instance that stands by, too: it is about the instance, not about pools. The page opens there as well, and its
+    /// data routes say who leads.
     var isOperational: Bool { isMetrics || role == nil }
 
     init(

@@ -117,6 +117,7 @@ export function open(host, here) {
   let lastDecision;
   function takePool(found) {
     pool = found;
+    fit(pool.ageSeconds);
     problem = null;
     layout();
     drawHead();
@@ -152,7 +153,18 @@ export function open(host, here) {
 
   // --- The stretch that is shown ---
 
-  const rangeSeconds = () => RANGES.find(([id]) => id === address.param("last"))?.[1] ?? 3600;
+  // An hour, or as much of it as the pool has been there.
+  let fitted = 3600;
+  const rangeSeconds = () => RANGES.find(([id]) => id === address.param("last"))?.[1] ?? fitted;
+
+  function fit(age) {
+    const [, seconds] = RANGES.find(([, length]) => length >= age * 1.2) ?? RANGES[3];
+    const wanted = Math.min(3600, seconds);
+    if (wanted === fitted) return;
+    fitted = wanted;
+    drawTools();
+    if (!address.param("last") && !address.param("from")) loadSeries(control.signal);
+  }
 
   function stretch() {
     const [from, to] = [address.param("from"), address.param("to")];
@@ -168,9 +180,11 @@ export function open(host, here) {
   const seriesEvery = () => Math.min(15000, Math.max(1000, (rangeSeconds() * 1000) / 300));
 
   let isSeriesAsked = false;
+  let isSeriesWanted = false;
   async function loadSeries(signal) {
-    if (isSeriesAsked) return;
+    if (isSeriesAsked) return void (isSeriesWanted = true);
     isSeriesAsked = true;
+    isSeriesWanted = false;
     try {
       if (address.at() && !moment) moment = await clocks.resolve(address.at());
       const [from, to] = stretch();
@@ -188,7 +202,7 @@ export function open(host, here) {
     } finally {
       isSeriesAsked = false;
     }
-    if (signal.aborted && !control.signal.aborted) loadSeries(control.signal);
+    if ((signal.aborted || isSeriesWanted) && !control.signal.aborted) loadSeries(control.signal);
   }
 
   async function loadOverview(signal) {
@@ -290,7 +304,7 @@ export function open(host, here) {
       h("div", { class: "ranges", role: "group", "aria-label": "Stretch" },
         RANGES.map(([id, seconds]) =>
           h("button", {
-            type: "button", "aria-pressed": String(!hasStretch && seconds === rangeSeconds()), on: { click: () => address.set({ last: id === "1h" ? null : id, from: null, to: null }) },
+            type: "button", "aria-pressed": String(!hasStretch && seconds === rangeSeconds()), on: { click: () => address.set({ last: id, from: null, to: null }) },
           }, id)),
         hasStretch ? h("button", { type: "button", "aria-pressed": "true", title: "The stretch that was chosen" }, `${span((stamp(address.param("to")) - stamp(address.param("from"))) / 1000)}`) : null),
       h("div", { class: "steps", role: "group", "aria-label": "Travel" },
