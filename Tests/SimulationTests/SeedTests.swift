@@ -29,7 +29,7 @@ import Testing
     }
 
     /// Seeds beyond the first ones that once found a fault which no scenario had.
-    @Test("seeds that once failed", arguments: [3_719, 6_590, 6_842, 7_357, 7_550] as [UInt64])
+    @Test("seeds that once failed", arguments: [3_719, 4_325, 6_590, 6_842, 7_357, 7_550, 8_700] as [UInt64])
     func found(seed: UInt64) throws {
         if let failure = try Simulate.seed(seed, shrinks: false) { Issue.record("\(failure)") }
     }

@@ -155,6 +155,11 @@ package final class TargetTwin: @unchecked Sendable {
             let name = worker.name
             guard let index = place(of: worker) else { return .success(true) }
             guard !isBusy(name) else { return .failure(.holdsActor(worker: name)) }
+            // The replicas are set by what is wanted at each removal, whoever set them since.
+            if let lastSet, spec != lastSet {
+                guard call.pool.foreignChange != .yield else { return .failure(.changedByOthers(found: spec)) }
+                spec = lastSet
+            }
             workers.remove(at: index)
             gone(name, "drained")
             // Others may have been unmarked, or this one by a call whose answer was lost: what is missing is started.
