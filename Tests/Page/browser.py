@@ -114,6 +114,8 @@ class Browser:
         return answer["result"].get("value")
 
     def open(self, url):
+        # The document before must not be taken for the new one.
+        self.evaluate("delete document.documentElement.dataset.ready")
         self.call("Page.navigate", url=url)
         self.until("document.documentElement.dataset.ready === 'true'", f"{url} is ready")
 

@@ -393,6 +393,8 @@ def keys_and_names_are_there_for_those_who_see_or_point_not(stage):
     browser.evaluate("document.querySelector('.pool-row a.main').focus()")
     browser.key("ArrowDown")
     browser.until("document.activeElement.matches('.list-row a.main')", "the next row has the focus")
+    # The board is renewed every second: the focus stays.
+    browser.until("new Promise((resolve) => setTimeout(() => resolve(document.activeElement.matches('.list-row a.main')), 2500))", "the focus stays")
     browser.key("?", "")
     browser.until("document.querySelector('dialog .keys') !== null", "the keys")
     browser.key("Escape")

@@ -51,9 +51,25 @@ function nodes(children) {
   const found = [];
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false || child === true || child === "") continue;
-    found.push(child instanceof Node ? child : document.createTextNode(String(child)));
+    found.push(child instanceof Node ? (child.isKeeper && child.isConnected ? standIn(child) : child) : document.createTextNode(String(child)));
   }
   return found;
+}
+
+// A keeper that is shown stays where it is while the new content is made: taken out, it would lose the focus that is in it.
+function standIn(keeper) {
+  const element = document.createComment("");
+  element.standsFor = keeper;
+  return element;
+}
+
+/** Puts the keepers into a part that is new. */
+function settle(node) {
+  for (const child of [...node.childNodes]) {
+    if (child.standsFor) child.replaceWith(child.standsFor);
+    else settle(child);
+  }
+  return node;
 }
 
 /** Makes `children` the content of `parent`. */
@@ -66,7 +82,8 @@ function reconcile(parent, wanted) {
   const keyed = new Map();
   for (const child of parent.childNodes) if (child.key !== undefined) keyed.set(child.key, child);
   let cursor = parent.firstChild;
-  for (const node of wanted) {
+  for (const each of wanted) {
+    const node = each.standsFor ?? each;
     const old = node.key === undefined ? cursor : keyed.get(node.key);
     if (old && old !== node && isLike(old, node)) {
       renew(old, node);
@@ -75,7 +92,7 @@ function reconcile(parent, wanted) {
     } else if (node === cursor) {
       cursor = cursor.nextSibling;
     } else {
-      parent.insertBefore(node, cursor);
+      parent.insertBefore(each.standsFor ? node : settle(node), cursor);
     }
   }
   while (cursor) {
