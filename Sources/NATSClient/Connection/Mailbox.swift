@@ -25,6 +25,8 @@ final class Mailbox: Sendable {
         var end: NATSError?
         var waiter: (ticket: UInt64, continuation: CheckedContinuation<Taken, Never>)?
         var nextTicket: UInt64 = 0
+        /// The last wait whose time was over, perhaps before it began to wait: on a busy machine an alarm can come first.
+        var expired: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -86,13 +88,14 @@ final class Mailbox: Sendable {
             state.nextTicket += 1
             return state.nextTicket
         }
-        let alarm = bound.map { bound in loop.scheduleTask(in: TimeAmount(bound)) { self.wake(ticket, .nothingInTime) } }
+        let alarm = bound.map { bound in loop.scheduleTask(in: TimeAmount(bound)) { self.expire(ticket) } }
         defer { alarm?.cancel() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let taken = state.withLock { state -> Taken? in
                     if let taken = Self.take(&state) { return taken }
                     if Task.isCancelled || state.waiter != nil { return .ended(.cancelled) }
+                    if state.expired == ticket { return .nothingInTime }
                     state.waiter = (ticket, continuation)
                     return nil
                 }
@@ -101,6 +104,11 @@ final class Mailbox: Sendable {
         } onCancel: {
             wake(ticket, .ended(.cancelled))
         }
+    }
+
+    private func expire(_ ticket: UInt64) {
+        state.withLock { $0.expired = max($0.expired, ticket) }
+        wake(ticket, .nothingInTime)
     }
 
     private func wake(_ ticket: UInt64, _ taken: Taken) {

@@ -100,7 +100,6 @@ package final class NATSClient: Sendable {
             core.nextToken += 1
             return core.nextToken
         }
-        let alarm = loop.scheduleTask(in: TimeAmount(bound)) { self.wake(ticket) }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = core.withLock { core in
@@ -108,12 +107,13 @@ package final class NATSClient: Sendable {
                     core.waiters[ticket] = continuation
                     return false
                 }
-                if isOver { continuation.resume() }
+                if isOver { return continuation.resume() }
+                // Only now: an alarm that came before there is somebody to wake would be lost.
+                loop.scheduleTask(in: TimeAmount(bound)) { self.wake(ticket) }
             }
         } onCancel: {
             wake(ticket)
         }
-        alarm.cancel()
         let (isConnected, isClosed, problem) = core.withLock { ($0.link != nil, $0.isClosed, $0.problem) }
         if isClosed { throw .closed }
         if isConnected { return }
@@ -180,6 +180,7 @@ package final class NATSClient: Sendable {
             let link = try await NATSLink.open(configuration, to: server, number: number, on: loop, hearer: hearer)
             guard adopt(link) else {
                 link.close()
+                if let error = link.endReason { note(error) }
                 return nil
             }
             logger.info(
@@ -187,13 +188,18 @@ package final class NATSClient: Sendable {
                 metadata: ["server": "\(server)", "name": "\(link.info.name)", "version": "\(link.info.version ?? "unknown")"])
             return link
         } catch {
-            let isNews = core.withLock { core in
-                defer { core.problem = error }
-                return core.problem != error
-            }
-            if isNews { logger.warning("NATS: \(error)") }
+            note(error)
             return nil
         }
+    }
+
+    /// Why the last attempt failed; said once while it stays the same.
+    private func note(_ error: NATSError) {
+        let isNews = core.withLock { core in
+            defer { core.problem = error }
+            return core.problem != error
+        }
+        if isNews { logger.warning("NATS: \(error)") }
     }
 
     private var hearer: NATSLink.Hearer {
@@ -207,7 +213,7 @@ package final class NATSClient: Sendable {
     /// Makes it the connection, with the inbox and all subscriptions in one flush.
     private func adopt(_ link: NATSLink) -> Bool {
         let adopted = core.withLock { core -> (former: NATSLink?, waiters: [CheckedContinuation<Void, Never>], mailboxes: [Mailbox])? in
-            if core.isClosed || link.ended.isOpen { return nil }
+            if core.isClosed || link.endReason != nil { return nil }
             let former = core.link
             let registrations = core.registrations
             do throws(NATSError) {

@@ -75,8 +75,10 @@ final class NATSLink: Sendable {
                 over.value = error
                 readiness.fail(error)
                 guard let link = early.value else { return }
-                link.finish(error)
+                // Whoever waits for the end finds that everybody knows of it.
+                link.markEnded(error)
                 hearer.ended(error, link)
+                link.ended.open()
             }
         }
         let bootstrap = ClientBootstrap(group: loop)
@@ -99,8 +101,12 @@ final class NATSLink: Sendable {
             // No message comes before the first subscription, which nobody can make before this returns. The end may have come already.
             let link = NATSLink(channel, server: server, number: number, info: info, pendingMost: configuration.limits.pendingBytes)
             early.value = link
-            if let error = over.value { link.finish(error) }
+            if let error = over.value {
+                link.markEnded(error)
+                link.ended.open()
+            }
             try await readiness.futureResult.get()
+            if let error = link.endReason { throw error }
             if info.value.isLameDuck == true { link.leaving.open() }
             return link
         } catch let error as NATSError {
@@ -110,13 +116,12 @@ final class NATSLink: Sendable {
         }
     }
 
-    private func finish(_ error: NATSError) {
+    private func markEnded(_ error: NATSError) {
         end.withValue { $0 = $0 ?? error }
         outbox.withLock { outbox in
             outbox.isOver = true
             outbox.buffer = ByteBuffer()
         }
-        ended.open()
     }
 
     func close() { channel.close(promise: nil) }

@@ -53,6 +53,12 @@ import TestSupport
         client.start()
         for attempt in 1...8 {
             try await eventually("it rests after attempt \(attempt)") { accepted.value == attempt && clock.waits.count == 1 }
+            // While it rests, the state says why.
+            guard case .connecting(let problem?) = client.state else {
+                Issue.record("the state doesn't say why")
+                return
+            }
+            #expect(!"\(problem)".isEmpty)
             let pause = try #require(clock.waits.first)
             #expect(pause <= .seconds(min(8, 1 << (attempt - 1))))
             // Not a moment before.
@@ -62,11 +68,6 @@ import TestSupport
             }
             clock.advance(.milliseconds(2))
         }
-        guard case .connecting(let problem?) = client.state else {
-            Issue.record("the state doesn't say why")
-            return
-        }
-        #expect(!"\(problem)".isEmpty)
         await client.shutdown()
         try await server.close()
     }

@@ -131,6 +131,27 @@ import TestSupport
         }
     }
 
+    @Test("a stream that was deleted and made again isn't read on", .timeLimit(.minutes(2)))
+    func replacedStream() async throws {
+        try await withServer { server in
+            try await withClient(try configuration([server])) { client in
+                let js = JetStream(client)
+                let wanted = StreamConfiguration(name: "L", subjects: ["l"])
+                let first = try await js.createStream(wanted)
+                for _ in 0..<3 { _ = await js.publish(StreamPublish(subject: "l", payload: [1])) }
+                let reader = OrderedReader(js, stream: "L", from: 1)
+                for sequence in UInt64(1)...3 { #expect(try await reader.next().sequence == sequence) }
+                try await js.deleteStream("L")
+                let second = try await js.createStream(wanted)
+                for _ in 0..<5 { _ = await js.publish(StreamPublish(subject: "l", payload: [2])) }
+                await #expect(throws: JetStreamError.streamReplaced("L", was: first.created, now: second.created)) {
+                    try await reader.next()
+                }
+                await reader.stop()
+            }
+        }
+    }
+
     @Test("a server that is killed and comes back: what was under way isn't known, subscriptions go on", .timeLimit(.minutes(2)))
     func reconnects() async throws {
         try await withServer { server in
