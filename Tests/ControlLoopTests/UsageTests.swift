@@ -18,6 +18,8 @@ import Testing
     /// What lies between two times of the log, looked up the long way.
     private struct BruteForce {
         var rows: [String: UsageFigures] = [:]
+        /// By actor as the log holds its name: the namespace of the pool that it was in last.
+        private var namespaces: [String: String] = [:]
 
         init(_ log: EventLog, from: LogTime, to: LogTime, by grouping: UsageGrouping) throws {
             var state = State()
@@ -32,15 +34,19 @@ import Testing
                     now[actor.name] = actor.state
                     let old = before[actor.name] ?? .unknown
                     guard isInside, actor.state != old else { continue }
-                    let row = Self.row(of: actor, grouping, state, log)
+                    let row = row(of: actor, grouping, state, log)
                     if actor.state == .running, old != .idle { rows[row, default: Self.blank(grouping)].turns += 1 }
                     if actor.state == .waiting { rows[row, default: Self.blank(grouping)].requests += 1 }
                     if old == .waiting, actor.state.isResident { rows[row, default: Self.blank(grouping)].waits += 1 }
-                    if actor.state == .crashed { rows[row, default: Self.blank(grouping)].crashes += 1 }
+                    if actor.state == .crashed, old.isResident { rows[row, default: Self.blank(grouping)].crashes += 1 }
                 }
                 before = now
             }
             add(state, from: max(state.at, from), to: min(log.head.at, to), grouping, log)
+            guard grouping == .actor else { return }
+            var named: [String: UsageFigures] = [:]
+            for (name, figures) in rows { named[QualifiedName.full(name, in: namespaces[name] ?? ""), default: Self.blank(grouping)] += figures }
+            rows = named
         }
 
         private static func blank(_ grouping: UsageGrouping) -> UsageFigures { UsageFigures(hasWorkers: grouping == .pool) }
@@ -51,7 +57,7 @@ import Testing
             for index in 0..<state.actors.capacity {
                 let actor = state.actors[index]
                 guard !actor.name.isNone, actor.state == .waiting || actor.state.isResident else { continue }
-                let name = Self.row(of: actor, grouping, state, log)
+                let name = row(of: actor, grouping, state, log)
                 var row = rows[name] ?? Self.blank(grouping)
                 switch actor.state {
                 case .waiting: row.waitMicroseconds += micros
@@ -73,14 +79,14 @@ import Testing
             }
         }
 
-        private static func row(of actor: ActorRecord, _ grouping: UsageGrouping, _ state: State, _ log: EventLog) -> String {
+        private mutating func row(of actor: ActorRecord, _ grouping: UsageGrouping, _ state: State, _ log: EventLog) -> String {
             let traits = state.actors.traits(of: actor)
+            if actor.pool >= 0 {
+                namespaces[log.names.text(of: actor.name)] = QualifiedName.namespace(ofPool: state.pools[Int(actor.pool)].text)
+            }
             return switch grouping {
             case .pool: actor.pool < 0 ? "" : state.pools[Int(actor.pool)].text
-            case .actor:
-                QualifiedName.full(
-                    log.names.text(of: actor.name),
-                    in: actor.pool < 0 ? "" : QualifiedName.namespace(ofPool: state.pools[Int(actor.pool)].text))
+            case .actor: log.names.text(of: actor.name)
             case .tenant: traits.tenant.isNone ? "" : state.labels.text(of: traits.tenant)
             case .template: traits.template.isNone ? "" : state.labels.text(of: traits.template)
             }
@@ -190,7 +196,9 @@ import Testing
 
     @Test("the same rows whatever they are grouped by, and one pool's are a part of them")
     func groupings() throws {
-        let log = try history(99).log
+        let loop = try history(99)
+        defer { withExtendedLifetime(loop) {} }
+        let log = loop.log
         let reports = try UsageGrouping.allCases.map { try UsageRun.report(of: log, UsageQuery(by: $0)) }
         for report in reports {
             var total = report.total
@@ -227,7 +235,9 @@ import Testing
 
     @Test("what can't be counted is refused with what to do")
     func refusals() throws {
-        let log = try history(5, steps: 20).log
+        let loop = try history(5, steps: 20)
+        defer { withExtendedLifetime(loop) {} }
+        let log = loop.log
         for query in [
             UsageQuery(from: .position(9), to: .position(2)), UsageQuery(from: .time(log.head.at), to: .time(LoopHarness.start)),
             UsageQuery(pool: "ns/none"),
@@ -240,7 +250,9 @@ import Testing
 
     @Test("JSON comes back the same, and CSV quotes what needs it")
     func forms() throws {
-        let log = try history(3).log
+        let loop = try history(3)
+        defer { withExtendedLifetime(loop) {} }
+        let log = loop.log
         for grouping in UsageGrouping.allCases {
             let report = try UsageRun.report(of: log, UsageQuery(by: grouping))
             #expect(UsageReport(try JSONValue(parsing: report.json)) == report)

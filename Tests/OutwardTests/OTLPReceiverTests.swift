@@ -114,9 +114,17 @@ import Testing
     }
 
     private func seen(_ port: Int) async throws -> JSONValue {
-        let url = try #require(URL(string: "http://127.0.0.1:\(port)/seen"))
-        let data = try await Task.detached { try Data(contentsOf: url) }.value
-        return try JSONValue(parsing: Array(data))
+        let python = try #require(Tool.find("python3"))
+        let get = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())"
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: python)
+        process.arguments = ["-c", get, "http://127.0.0.1:\(port)/seen"]
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let line = await firstLine(of: output.fileHandleForReading)
+        process.waitUntilExit()
+        return try JSONValue(parsing: Array(line.utf8))
     }
 }
 

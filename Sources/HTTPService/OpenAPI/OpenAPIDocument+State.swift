@@ -86,7 +86,7 @@ extension OpenAPIDocument {
         "parameters":[{"$ref":"#/components/parameters/Pool"},\(decisionRange),{"$ref":"#/components/parameters/Limit"}],
         "responses":{\(page("Decision"))}}},
         "/v1/decisions/{seq}":{"get":{"operationId":"getDecision","x-role":"read","summary":"The decision at a position",
-        "parameters":[{"name":"seq","in":"path","required":true,"schema":{"type":"integer","minimum":1}}],"responses":{\(one("Decision"))}},
+        "parameters":[{"name":"seq","in":"path","required":true,"schema":{"type":"integer","minimum":1}}],"responses":{\(one("Decision"))}}},
         "/v1/usage":{"get":{"operationId":"getUsage","x-role":"read","summary":"Slot-seconds, turns, waits, restores and bytes in a stretch of the log",
         "description":"Counted from the log. Between two times the stretch is half open: what happened at to belongs to the next one, so that months add up.",
         "parameters":[{"name":"from","in":"query","description":"A position or a time; by default the beginning of the log","schema":{"type":"string"}},

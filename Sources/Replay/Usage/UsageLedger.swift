@@ -160,8 +160,8 @@ struct UsageLedger {
             }
         case .actorIdle: enter(.idle, name, event, batch.at, in: state, before)
         case .actorCrashed:
-            if stays[name] == nil { enter(.running, name, event, batch.at, in: state, before) }
-            change(name) { $0.crashes += 1 }
+            // One that held no slot had no turn that could end.
+            if old.isResident { change(name) { $0.crashes += 1 } }
             leave(name, batch.at)
         case .actorPaused, .actorSuspended, .actorWithdrawn, .actorDeleted: leave(name, batch.at)
         // Created is where it rests; others aren't about actors.

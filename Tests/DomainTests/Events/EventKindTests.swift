@@ -55,7 +55,7 @@ import Testing
             fields: "pool:name metric:name value:numberOrNull labels:stringMap? error:text? inFlight:number?"),
         Row(
             number: 17, name: "pool.observed", subject: .pool,
-            fields: "pool:name specReplicas:count readyReplicas:count problem:text? reason:name?"),
+            fields: "pool:name specReplicas:count readyReplicas:count updating:count? problem:text? reason:name?"),
         Row(
             number: 18, name: "policy.applied", subject: .pool, isOurs: true,
             fields: "pool:name policy:object digest:text shadow:name? rules:count? renews:count? by:text?"),
