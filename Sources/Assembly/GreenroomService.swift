@@ -275,7 +275,8 @@ package struct GreenroomService: Sendable {
         }
         if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
         return Parts(
-            loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, series: series, outward: outward, http: http)
+            loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, series: series, outward: outward,
+            http: http)
     }
 
     func clusterAccess() throws -> ClusterAccess {

@@ -275,7 +275,8 @@ private struct PoolGauges {
         }
         let conditions = [
             ("Ready", view.readyCondition), ("Active", view.active), ("Paused", view.paused), ("Fallback", view.fallback),
-            ("WorkersFailing", view.workersFailing?.isPersistent ?? false), ("Updating", view.rollingUpdate != nil), ("NoPolicy", view.target.isEmpty),
+            ("WorkersFailing", view.workersFailing?.isPersistent ?? false), ("Updating", view.rollingUpdate != nil),
+            ("NoPolicy", view.target.isEmpty),
         ]
         for (name, holds) in conditions { set("greenroom_pool_condition", [("condition", name)], to: holds ? 1 : 0) }
         if let served = view.claims { show(served) }

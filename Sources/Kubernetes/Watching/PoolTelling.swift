@@ -95,7 +95,8 @@ actor PoolTelling {
         let problem = targetProblem ?? podsProblem
         guard specReplicas != nil || problem != nil else { return }
         let now = Said(
-            uid: uid, specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods, problem: problem,
+            uid: uid, specReplicas: specReplicas ?? 0, readyReplicas: specReplicas == nil ? 0 : readyReplicas ?? readyPods,
+            problem: problem,
             updating: specReplicas == nil ? nil : updating.flatMap { $0 > 0 || isUpdateLogged ? $0 : nil })
         guard now != said else { return }
         if let specReplicas, said?.specReplicas != specReplicas { await observed(specReplicas) }

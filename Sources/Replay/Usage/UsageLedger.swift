@@ -163,7 +163,10 @@ struct UsageLedger {
             // One that held no slot had no turn that could end.
             if old.isResident { change(name) { $0.crashes += 1 } }
             leave(name, batch.at)
-        case .actorPaused, .actorSuspended, .actorWithdrawn, .actorDeleted: leave(name, batch.at)
+        case .actorPaused, .actorSuspended, .actorWithdrawn, .actorDeleted:
+            // One that is withdrawn while its worker restores it ends as a crash.
+            if old.isResident, state.actors.find(name).map({ state.actors[$0].state }) == .crashed { change(name) { $0.crashes += 1 } }
+            leave(name, batch.at)
         // Created is where it rests; others aren't about actors.
         default: return
         }

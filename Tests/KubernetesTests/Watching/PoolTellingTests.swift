@@ -12,7 +12,10 @@ import Testing
         let told = Mutex<[String]>([])
         let telling = PoolTelling(
             "ns/p", run: "run", loggedProblem: nil,
-            append: { batch in told.withLock { told in told += batch.events.map { String(decoding: batch.bytes[$0.id.lower..<$0.id.upper], as: UTF8.self) } } },
+            append: { batch in
+                told.withLock { told in told += batch.events.map { String(decoding: batch.bytes[$0.id.lower..<$0.id.upper], as: UTF8.self) }
+                }
+            },
             observed: { _ in })
         try await telling.note(specReplicas: 0, readyReplicas: 0, uid: "first", version: "7")
         try await telling.note(specReplicas: 0, readyReplicas: 0, uid: "first", version: "8")
