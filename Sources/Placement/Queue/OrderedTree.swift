@@ -56,7 +56,7 @@ package struct OrderedTree<Key: Comparable & Sendable>: Sendable {
     }
 
     /// The lowest keys, rising, until `body` answers false.
-    package func forEach(while body: (Key) -> Bool) {
+    package func visitLowest(while body: (Key) -> Bool) {
         for leaf in leaves {
             for key in leaf { guard body(key) else { return } }
         }

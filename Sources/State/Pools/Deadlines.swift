@@ -44,7 +44,7 @@ package struct Deadlines<Key: Comparable & Hashable & Sendable>: Sendable {
     /// The first that isn't one of `others`; looks at one more than these at most.
     package func first(except others: Set<Entry>) -> LogTime? {
         var found: LogTime?
-        entries.forEach { entry in
+        entries.visitLowest { entry in
             guard !others.contains(entry) else { return true }
             found = entry.at
             return false
@@ -56,7 +56,7 @@ package struct Deadlines<Key: Comparable & Hashable & Sendable>: Sendable {
     package func reached(_ now: LogTime, except others: Set<Entry> = [], limit: Int = .max) -> [Entry] {
         var reached: [Entry] = []
         guard limit > 0 else { return reached }
-        entries.forEach { entry in
+        entries.visitLowest { entry in
             guard entry.at <= now else { return false }
             if !others.contains(entry) { reached.append(entry) }
             return reached.count < limit
