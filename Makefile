@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # The commit that `greenroom --version` of a release prints.
 COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help setup setup-release build release deb deb-root demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test simulate simulate-coverage bench serve image image-root protos clean
+.PHONY: help setup setup-release build release deb deb-root demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test page-test simulate simulate-coverage bench serve image image-root protos clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -64,6 +64,10 @@ crash-test: setup ## kill the service under load with kill -9, RUNS times (defau
 failover-test: setup ## kill the leader of two instances under load with kill -9, RUNS times (default 20)
 	$(SWIFT) build --build-tests -j $(JOBS)
 	FAILOVER_RUNS=$(or $(RUNS),20) $(SWIFT) test --skip-build --no-parallel --filter ElectedServiceTests
+
+page-test: setup ## use the page in headless Chromium as a person would (about five minutes)
+	$(SWIFT) build --product greenroom -j $(JOBS)
+	python3 Tests/Page/page_in_chromium.py --program $(DEBUG)
 
 simulate: setup ## simulate faults: SEEDS=n (default 1000) FROM=1; one seed again: SEED=n ONLY=3,17; CONFIGURATION=release
 	GREENROOM_SIMULATE=1 $(SWIFT) build --scratch-path .build-simulate --product simulate-faults -c $(or $(CONFIGURATION),debug) -j $(JOBS)
