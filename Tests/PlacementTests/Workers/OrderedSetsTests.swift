@@ -73,7 +73,7 @@ import Testing
             #expect(tree.first(notBefore: { $0 < asked }) == plain.first { $0 >= asked })
             #expect(tree.first(notBefore: { $0 <= asked }) == tree.first(after: asked))
             var lower: [Int] = []
-            tree.forEach { key in
+            tree.visitLowest { key in
                 if key < asked { lower.append(key) }
                 return key < asked
             }
