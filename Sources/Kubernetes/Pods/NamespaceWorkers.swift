@@ -667,7 +667,7 @@ actor NamespaceWorkers {
         /// Those that don't get ready, and why.
         var failing: [(name: String, why: String)] = []
         var byRevision: [String: (live: Int, ready: Int)] = [:]
-        var newest: (createdAt: String, revision: String)?
+        var newest: Age?
 
         mutating func count(_ pod: PodView, _ revision: String?) {
             guard !pod.isOver else { return }
@@ -677,8 +677,20 @@ actor NamespaceWorkers {
             guard let revision else { return }
             byRevision[revision, default: (0, 0)].live += 1
             if pod.isUsable { byRevision[revision]?.ready += 1 }
-            // Times are whole seconds; of two equal ones the same counts as newer at every look.
-            if newest.map({ ($0.createdAt, $0.revision) < (pod.createdAt, revision) }) ?? true { newest = (pod.createdAt, revision) }
+            let age = Age(createdAt: pod.createdAt, isUnready: pod.isUsable ? 0 : 1, revision: revision)
+            if newest.map({ $0 < age }) ?? true { newest = age }
+        }
+
+        /// Of two pods made in the same second, as a server's times are, the one that isn't ready yet is the newer one; of two alike the same
+        /// at every look.
+        struct Age: Comparable {
+            var createdAt: String
+            var isUnready: Int
+            var revision: String
+
+            static func < (a: Age, b: Age) -> Bool {
+                (a.createdAt, a.isUnready, a.revision) < (b.createdAt, b.isUnready, b.revision)
+            }
         }
     }
 
