@@ -247,6 +247,7 @@ package struct GreenroomService: Sendable {
 
         var http = ServiceParts(log: log, plane: loop)
         http.version = Version.text
+        http.now = { log.now }
         if let gateway { http.upstream = { gateway.board.trouble(of: $0) } }
         let archive = StateArchive(log: log)
         http.stateAt = { moment async throws(ControlFault) in try await Self.state(of: log, at: moment, from: archive) }

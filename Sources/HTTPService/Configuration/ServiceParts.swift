@@ -1,6 +1,7 @@
 package import Autoscaling
 package import Views
 package import Domain
+import EventLog
 package import Replay
 
 // What does the HTTP service speak for?
@@ -18,7 +19,7 @@ package struct ServiceParts: Sendable {
     /// What was over time; nil where this server keeps no series.
     package var series: (any SeriesReading)?
     /// The log's time.
-    package var now: @Sendable () -> LogTime = { .zero }
+    package var now: @Sendable () -> LogTime = { EventLog.systemClock() }
     /// What was used in a stretch of the log; nil where this server has no access to history.
     package var usage: (@Sendable (UsageQuery) async throws(ControlFault) -> UsageReport)?
     package var readiness: [ReadinessCheck] = []

@@ -16,10 +16,11 @@ enum SeriesResponses {
     private static let defaultPools: Int64 = 100
 
     @Sendable static func ofPool(_ request: RoutedRequest) async throws -> Response {
+        let reader = try reader(request)
         let columns = try columns(request.query)
         let query = try await query(request, points: defaultPoints)
         let view: SeriesView?
-        do throws(ControlFault) { view = try await reader(request).series(of: request.poolName, query) } catch { throw Problem(error) }
+        do throws(ControlFault) { view = try await reader.series(of: request.poolName, query) } catch { throw Problem(error) }
         guard let view else { throw unknown(request.poolName) }
         var json = JSONWriter(reservingBytes: 64 * view.rows.count + 1_024)
         write(view, columns, withMarks: true, to: &json)
@@ -27,13 +28,14 @@ enum SeriesResponses {
     }
 
     @Sendable static func ofMany(_ request: RoutedRequest) async throws -> Response {
+        let reader = try reader(request)
         let columns = try columns(request.query)
         var query = try await query(request, points: defaultPointsOfMany)
         query.withMarks = false
         let limit = Int(try request.query.integer("limit", in: 1...poolsMost) ?? defaultPools)
         let views: [SeriesView]
         do throws(ControlFault) {
-            views = try await reader(request).series(query, after: request.query.text("after"), limit: limit + 1)
+            views = try await reader.series(query, after: request.query.text("after"), limit: limit + 1)
         } catch { throw Problem(error) }
         var json = JSONWriter(reservingBytes: 4_096)
         json.openObject()
@@ -53,9 +55,10 @@ enum SeriesResponses {
             throw Problem(.invalidRequest, "condition must be one of \(WhenCondition.known)", field: "condition")
         }
         let before = try request.query.integer("before", in: 1...(.max)) ?? .max
+        let reader = try reader(request)
         let view: WhenView?
         do throws(ControlFault) {
-            view = try await reader(request).newest(condition, of: request.poolName, before: before)
+            view = try await reader.newest(condition, of: request.poolName, before: before)
         } catch { throw Problem(past: error) }
         guard let view else { throw unknown(request.poolName) }
         return .object { json in
@@ -75,8 +78,8 @@ enum SeriesResponses {
 
     // MARK: - Parameters
 
-    private static func reader(_ request: RoutedRequest) throws(ControlFault) -> any SeriesReading {
-        guard let series = request.parts.series else { throw .unavailable("this server keeps no series of pools") }
+    private static func reader(_ request: RoutedRequest) throws(Problem) -> any SeriesReading {
+        guard let series = request.parts.series else { throw Problem(ControlFault.unavailable("this server keeps no series of pools")) }
         return series
     }
 
