@@ -68,6 +68,7 @@ import Testing
         }
         tracing.cancel()
         await tracing.value
+        await exporter.shutdown()
 
         #expect(seen["problems"].array.isEmpty, "\(seen["problems"].text)")
         #expect(seen["service"].string == "greenroom 1.2.3 \(stage.log.id)" && seen["apiKey"].string == "abc")

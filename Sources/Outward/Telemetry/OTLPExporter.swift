@@ -59,6 +59,11 @@ package struct OTLPExporter: Service {
                 while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
             }
         }
+        await shutdown()
+    }
+
+    /// Closes its connections. Nothing is sent after it.
+    func shutdown() async {
         await metricsPoster.shutdown()
         await tracesPoster.shutdown()
     }
