@@ -201,7 +201,7 @@ struct WatchTests {
     /// A hundred that watch ask the loop once.
     @Test func oneLookServesAll() async throws {
         let plane = plane()
-        let feed = BoardFeed(plane: plane)
+        let feed = BoardFeed(plane: plane, now: { .zero })
         await withTaskGroup(of: UInt64.self) { group in
             for _ in 0..<100 { group.addTask { (try? await feed.look(atLeast: 0).number) ?? 0 } }
             for await number in group { #expect(number == 1) }

@@ -7,7 +7,7 @@ import * as address from "./address.js";
 import { all, get, Refusal } from "./api.js";
 import * as clocks from "./clock.js";
 import { fill, h, link, svg } from "./dom.js";
-import { blockedWords, bytes, clock, count, many, span, stamp, statusWord, timeTicks, when } from "./format.js";
+import { blockedWords, bytes, clock, count, many, micros, span, stamp, statusWord, timeTicks, when } from "./format.js";
 import { command, empty, fact, note, region, trouble } from "./parts.js";
 import { makeList } from "./virtual.js";
 
@@ -113,6 +113,8 @@ export function openOne(host, here) {
   let placement = null;
   let timer = null;
   let moment = null;
+  // The moment in microseconds.
+  let until = null;
   fill(host, body.element);
   const path = `/v1/actors/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
   new ResizeObserver(() => events.length > 0 && drawTimeline()).observe(timeline.element);
@@ -130,11 +132,15 @@ export function openOne(host, here) {
   async function load() {
     const signal = control.signal;
     try {
-      if (address.at()) moment = await clocks.resolve(address.at());
-      const [state, history] = await Promise.all([
-        get(path, { state: true, signal }).catch((error) => (error instanceof Refusal && error.status === 404 ? null : Promise.reject(error))),
-        all(`${path}/history`, { most: MOST_EVENTS, signal }),
-      ]);
+      if (address.at()) {
+        moment = await clocks.resolve(address.at());
+        until = micros(clocks.knownTime(address.at()));
+      }
+      const history = await all(`${path}/history`, { most: MOST_EVENTS, signal });
+      if (signal.aborted) return;
+      // Its events say whether it is there at the moment. Only an actor that is there is asked for.
+      const state = history.next !== null || isThere(history.items)
+        ? await get(path, { state: true, signal }).catch((error) => (error instanceof Refusal && error.status === 404 ? null : Promise.reject(error))) : null;
       if (signal.aborted) return;
       [actor, events, isCut] = [state, history.items, history.next !== null];
       const chosen = address.param("placement");
@@ -159,7 +165,13 @@ export function openOne(host, here) {
     }
   }
 
-  const isShown = (event) => !moment || (moment.seq ? event.seq <= moment.seq : stamp(event.at) <= moment.time);
+  // A commit takes effect as a whole: what counts is its time.
+  const isShown = (event) => !moment || micros(event.at) <= until;
+
+  function isThere(history) {
+    const last = history.findLast((event) => !event.superseded && isShown(event));
+    return last !== undefined && last.kind !== "actor.deleted";
+  }
 
   function draw() {
     if (problem) return body.show(h("h1", null, `${namespace}/${name}`), trouble(problem, restart));

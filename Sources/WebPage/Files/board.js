@@ -6,7 +6,7 @@
 import * as address from "./address.js";
 import { all, decision, get, has } from "./api.js";
 import { sparkline } from "./chart.js";
-import { heard, now, resolve } from "./clock.js";
+import { aged, heard, now, resolve } from "./clock.js";
 import { order, sentence } from "./concerns.js";
 import { fill, h, link } from "./dom.js";
 import { blockedWords, clock, count, many, span, stamp } from "./format.js";
@@ -22,6 +22,7 @@ const NEWEST = 30;
 const HELD_MS = 4000;
 
 export function open(host) {
+  // Each pool with the moment at which it was as it says: a stream tells a pool again only once it changes, and time alone is no change.
   let pools = new Map();
   let sparks = new Map();
   const why = new Map();
@@ -75,17 +76,21 @@ export function open(host) {
   }
 
   function takeBoard(data) {
+    heard(data);
     if (data.full) pools = new Map();
-    for (const pool of data.items) pools.set(`${pool.namespace}/${pool.name}`, pool);
+    const since = data.at ? stamp(data.at) : now();
+    for (const pool of data.items) pools.set(`${pool.namespace}/${pool.name}`, { pool, since });
     for (const name of data.removed ?? []) pools.delete(name);
-    heard({ seq: data.seq });
     isLoaded = true;
     later();
   }
 
+  const keep = (items, since) => (pools = new Map(items.map((pool) => [`${pool.namespace}/${pool.name}`, { pool, since }])));
+  const shownPools = () => [...pools.values()].map(({ pool, since }) => aged(pool, since));
+
   async function loadLive(signal) {
     const page = await all("/v1/pools", { signal });
-    pools = new Map(page.items.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
+    keep(page.items, now());
     isLoaded = true;
     later();
     const last = newest[0]?.seq;
@@ -95,7 +100,7 @@ export function open(host) {
   async function loadPast() {
     try {
       const page = await all("/v1/pools", { state: true, signal: control.signal });
-      pools = new Map(page.items.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
+      keep(page.items, null);
       isLoaded = true;
       later();
       loadNewest();
@@ -114,7 +119,7 @@ export function open(host) {
         newest = (await get("/v1/decisions", { query: { order: "desc", to: moment, limit: NEWEST, changes: true }, signal })).items.filter((item) => !item.shadow);
       } else {
         // A service that lists them only oldest first: those since the oldest decision in force.
-        const least = Math.min(...[...pools.values()].map((pool) => pool.decisionSeq ?? Infinity));
+        const least = Math.min(...shownPools().map((pool) => pool.decisionSeq ?? Infinity));
         if (!Number.isFinite(least)) return setTimeout(() => !signal.aborted && loadNewest(), 1500);
         const { items } = await get("/v1/decisions", { query: { after: Math.max(0, least - 200), limit: 1000 }, signal });
         newest = items.filter((item) => item.from !== item.to && !item.shadow).reverse().slice(0, NEWEST);
@@ -167,7 +172,7 @@ export function open(host) {
   function draw() {
     if (problem) return body.show(trouble(problem, restart));
     if (!isLoaded) return body.show(connection === "away" ? trouble(new Error("It is asked again until it does."), null) : h("p", { class: "loading" }, "Reading the pools …"));
-    const sorted = held(order([...pools.values()]));
+    const sorted = held(order(shownPools()));
     const needy = sorted.filter((pool) => pool.isNeedy);
     const rest = sorted.filter((pool) => !pool.isNeedy);
     const items = [

@@ -58,7 +58,8 @@ export function makeChart({ travel, choose, step }) {
     const byDemand = (value) => y(value / slots);
     const kinds = Object.keys(BANDS).filter((kind) => series.bands.some((band) => band.kind === kind && band.to > model.from && band.from < model.to));
     const bandsTop = ground + PLOT.strip + 4;
-    const height = bandsTop + kinds.length * PLOT.band + PLOT.axis;
+    // Room for two, so that one that comes moves nothing.
+    const height = bandsTop + Math.max(2, kinds.length) * PLOT.band + PLOT.axis;
     const clip = { "clip-path": "url(#plot-clip)" };
     const parts = [
       svg("defs", null, svg("clipPath", { id: "plot-clip" },
