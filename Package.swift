@@ -294,7 +294,7 @@ let package = Package(
             name: "Assembly",
             dependencies: [
                 "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay",
-                "Series",
+                "Series", "Simulation",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
                 "SubstrateGateway", "Telemetry", "Output", "Outward",

@@ -257,6 +257,9 @@ package struct GreenroomService: Sendable {
         http.series = series
         let desk = UsageDesk(log: log)
         http.usage = { query async throws(ControlFault) in try await desk.report(query) }
+        let lab = LabDesk(log: log)
+        http.whatIf = { query, progress async throws(ControlFault) in try await lab.whatIf(query, progress) }
+        http.verify = { recomputes, progress async throws(ControlFault) in try await lab.verify(recomputes, progress) }
         let sinks = Locked<EventSinks?>(nil)
         if let metrics {
             http.log = MeteredLog(http.log)

@@ -46,6 +46,9 @@ package struct DecisionVerifier {
     private var isOver = false
     private(set) var state: State
 
+    /// The position that was folded last.
+    package var position: Position { state.position }
+
     /// All decisions up to the log's head as it is now.
     package init(log: EventLog) {
         self.log = log

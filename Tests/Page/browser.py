@@ -23,6 +23,9 @@ def find():
 
 
 class Browser:
+    # Where the page's files are taken from instead of the program, so that they can be tried as they are edited.
+    files = None
+
     def __init__(self, width=1440, height=900, dark=False, touch=False):
         self.folder = tempfile.mkdtemp(prefix="greenroom-page-")
         to_browser, self.write_to = os.pipe()
@@ -47,6 +50,8 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ["Page", "Runtime", "Log", "Network"]:
             self.call(f"{domain}.enable")
+        if self.files:
+            self.call("Fetch.enable", patterns=[{"urlPattern": "*/page/*"}])
         self.look(width, height, dark, touch)
 
     def look(self, width, height, dark=False, touch=False):
@@ -69,14 +74,15 @@ class Browser:
 
     def call(self, method, **params):
         self.number += 1
-        message = {"id": self.number, "method": method, "params": params}
+        number = self.number
+        message = {"id": number, "method": method, "params": params}
         if self.session:
             message["sessionId"] = self.session
         os.write(self.write_to, json.dumps(message).encode() + b"\0")
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
             answer = self.receive(deadline)
-            if answer.get("id") == self.number:
+            if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
@@ -97,13 +103,26 @@ class Browser:
 
     def note(self, message):
         method, params = message.get("method"), message.get("params", {})
-        if method == "Runtime.exceptionThrown":
+        if method == "Fetch.requestPaused":
+            self.give(params)
+        elif method == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description") or details["text"])
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
             self.errors.append(" ".join(str(item.get("value", item.get("description"))) for item in params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+
+    def give(self, request):
+        name = os.path.basename(request["request"]["url"].split("?")[0])
+        kind = "text/css" if name.endswith(".css") else "text/javascript"
+        with open(os.path.join(self.files, name), "rb") as file:
+            body = base64.b64encode(file.read()).decode()
+        # Nobody waits for the answer to this.
+        self.number += 1
+        message = {"id": self.number, "method": "Fetch.fulfillRequest", "sessionId": self.session, "params": {
+            "requestId": request["requestId"], "responseCode": 200, "responseHeaders": [{"name": "content-type", "value": kind}], "body": body}}
+        os.write(self.write_to, json.dumps(message).encode() + b"\0")
 
     # --- What a person does and sees ---
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Can a person use the page: find an incident, go to its moment, see why, undo it, in a browser, on a desk and on a phone?
 
-    page_in_chromium.py --program .build/debug/greenroom [--pictures FOLDER] [--only WORD]
+    page_in_chromium.py --program .build/debug/greenroom [--pictures FOLDER] [--only WORD] [--files Sources/WebPage/Files]
 
 Starts real services of this program on 127.0.0.1, makes incidents by real events, and drives headless Chromium by mouse and keyboard.
 What the page shows is compared with what the API says. One line a case: `ok`, or `WRONG` with what came instead; `SKIPPED` where
@@ -608,12 +608,14 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--pictures")
     parser.add_argument("--only", default="")
+    parser.add_argument("--files", help="take the page's files from this folder, as they are being edited")
     options = parser.parse_args()
     if find() is None:
         print("SKIPPED  Chromium is not installed: the page was not tried", flush=True)
         return 0
     if options.pictures:
         os.makedirs(options.pictures, exist_ok=True)
+    Browser.files = options.files
     stage = Stage(os.path.abspath(options.program), options.pictures)
     wrong = 0
     try:

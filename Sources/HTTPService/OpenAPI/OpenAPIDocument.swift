@@ -14,13 +14,14 @@ enum OpenAPIDocument {
             "description":"Lifecycle events come in as CloudEvents; pools, workers, actors and decisions are read back, now or at any position of the log. \
             Times are RFC 3339 with microseconds in UTC, durations are seconds, positions are integers from 1."},
             "security":[{"bearer":[]},{}],
-            "paths":{\([events, placements, state, series, policies, operations, page].joined(separator: ",\n"))},
+            "paths":{\([events, placements, state, series, lab, policies, operations, page].joined(separator: ",\n"))},
             "components":{"securitySchemes":{"bearer":{"type":"http","scheme":"bearer",
             "description":"A token with the role that the operation names as x-role. A server that listens only on loopback may need none."}},
             "parameters":{\(parameters)},
             "responses":{\(responses)},
             "schemas":{\(kinds),
             \(seriesSchemas),
+            \(labSchemas),
             \(schemas)}}}
             """
     }

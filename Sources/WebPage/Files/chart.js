@@ -131,6 +131,10 @@ export function makeChart({ travel, choose, step }) {
 
   function cursors(height) {
     const shown = [];
+    if (model.selection) {
+      const [left, right] = model.selection.map((at) => Math.min(Math.max(x(at), PLOT.left), width() - PLOT.right));
+      shown.push(svg("rect", { class: "selection", x: left, y: 0, width: Math.max(1, right - left), height: height - PLOT.axis }));
+    }
     if (model.at !== null && model.at >= model.from && model.at <= model.to) {
       shown.push(svg("path", { class: "cursor moment", d: `M${x(model.at).toFixed(1)} 0V${height - PLOT.axis}` }));
     }

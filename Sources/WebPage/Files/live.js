@@ -68,7 +68,7 @@ export function follow({ topics, pool, after }, on) {
 }
 
 /** Messages of a text/event-stream: `take(id, event, data)` for each. */
-async function read(body, take) {
+export async function read(body, take) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

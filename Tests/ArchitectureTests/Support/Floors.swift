@@ -29,7 +29,7 @@ struct Floor: Sendable {
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
-        "Series", "ServiceClient", "SubstrateGateway", "Telemetry", "Output", "Outward",
+        "Series", "ServiceClient", "Simulation", "SubstrateGateway", "Telemetry", "Output", "Outward",
     ]
 
     static let table: [Floor] = [
