@@ -96,6 +96,7 @@ struct DemoCommand: AsyncParsableCommand {
                 throw Fault(
                     .unreachable, "the demo's service at \(url) did not become ready", do: "see whether something else listens there")
             }
+            Terminal.writeLine("The demo in a browser: \(url)/")
             let api = try await ServiceConnection.open(url: url, token: nil)
             let run = DemoRun(plan: plan, url: url, api: api, isInteractive: Terminal.isInteractive && !Terminal.isDumb)
             let ending = try await run.run(interrupts: interrupts)

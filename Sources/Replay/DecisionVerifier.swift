@@ -22,6 +22,8 @@ package struct DecisionDifference: Hashable, Sendable {
 package struct DecisionReport: Hashable, Sendable {
     package var checked: Int64
     package var first: DecisionDifference?
+
+    package init(checked: Int64, first: DecisionDifference?) { (self.checked, self.first) = (checked, first) }
 }
 
 /// A recorded decision that was decided again.

@@ -44,6 +44,8 @@ class Browser:
         self.number = 0
         self.events = []
         self.errors = []
+        # Requests without a whole answer, by their number: said where something isn't there in time.
+        self.pending = {}
         self.session = None
         targets = self.call("Target.getTargets")["targetInfos"]
         target = next(item for item in targets if item["type"] == "page")
@@ -105,6 +107,10 @@ class Browser:
         method, params = message.get("method"), message.get("params", {})
         if method == "Fetch.requestPaused":
             self.give(params)
+        elif method == "Network.requestWillBeSent":
+            self.pending[params["requestId"]] = params["request"]["url"]
+        elif method in ("Network.loadingFinished", "Network.loadingFailed"):
+            self.pending.pop(params["requestId"], None)
         elif method == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description") or details["text"])
@@ -150,7 +156,8 @@ class Browser:
                 return value
             if time.monotonic() > deadline:
                 text = self.evaluate("document.body.innerText.slice(0, 1500)")
-                raise AssertionError(f"not within {seconds} s: {what or condition}\n--- the page says:\n{text}")
+                waits = "\n".join(self.pending.values())
+                raise AssertionError(f"not within {seconds} s: {what or condition}\n--- the page says:\n{text}\n--- it waits for:\n{waits}")
             # A frame of the page's, not a guess at how long something takes.
             self.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 20)))")
 

@@ -105,6 +105,12 @@ def settled(stage, name, at=None):
     return shown
 
 
+def drawn(stage, name):
+    """Waits until a pool's screen is all there, as a person does before they click: nothing moves any more."""
+    settled(stage, name)
+    stage.browser.until("['.plot .line.demand', '.why-head', '.tabs'].every((each) => document.querySelector(each))", f"the chart, the why and the tabs of {name}")
+
+
 # --- The incidents, as a person would go about them ---
 
 
@@ -203,6 +209,8 @@ def a_crash_loop_leads_to_the_actor_and_its_worker(stage):
     browser = stage.browser
     stage.open("/pools/tour/crashing?tab=actors")
     browser.until("[...document.querySelectorAll('.concern')].some((e) => e.innerText.includes('status 7'))", "what fails")
+    drawn(stage, "tour/crashing")
+    equal(stage.param("tab"), "actors", "the tab that is open")
     browser.click(".actors .list-row a.main", "c-2")
     browser.until("location.pathname === '/actors/tour/c-2'", "the actor's address")
     browser.until("document.querySelectorAll('.lanes .stretch.crashed').length > 0", "the crash on the timeline")
@@ -214,6 +222,32 @@ def a_crash_loop_leads_to_the_actor_and_its_worker(stage):
     view = stage.service.get(f"/v1/actors/tour/c-2/placement?at={placed['data']['asOf']}")
     equal(browser.texts(".placement tbody th"), [tier["tier"] for tier in view["tiers"]], "the tiers")
     stage.picture("actor")
+
+
+@case
+def a_crash_loop_is_traced_to_its_policy_line_and_undone_by_clicks(stage):
+    browser = stage.browser
+    stage.open("/")
+    browser.click(".pool-row a.main", "crashing")
+    drawn(stage, "tour/crashing")
+    decision = stage.service.pool("tour/crashing")["decisionSeq"]
+    browser.until(f"document.querySelector('.why-head a')?.innerText === '#{decision}'", "the decision in force")
+    browser.click(".concern a", "policy line")
+    browser.until("[...document.querySelectorAll('pre .line.on')].some((e) => e.innerText.includes('exit 7'))", "the line of the policy that fails")
+    browser.click(".actions a", "Change policy")
+    browser.until("document.querySelector('textarea').value.includes('exit 7')", "the policy in the lab")
+    browser.evaluate("(() => { const t = document.querySelector('textarea'); t.focus(); const at = t.value.indexOf('exit 7'); t.setSelectionRange(at, at + 6) })()")
+    browser.type("exit 0")
+    browser.until("document.querySelector('.diff .plus')?.innerText.includes('exit 0')", "the difference")
+    browser.click(".check button", "Apply")
+    browser.until("document.querySelector('dialog .preview') !== null", "the question before")
+    browser.click("dialog button[type=submit]")
+    stage.service.until(lambda: json.loads(stage.service.get("/v1/policies/tour/crashing")["canonicalJSON"])["spec"]["scaleTargetRef"]["command"][-1] == "exit 0", "the new policy")
+    stage.service.events(("actor.requested", "tour/c-9", {"pool": "tour/crashing", "expectedMillis": 300}))
+    stage.service.until(lambda: stage.service.get("/v1/actors/tour/c-9")["status"] == "STATUS_SUSPENDED", "a turn is over without a crash")
+    stage.open("/pools/tour/crashing")
+    settled(stage, "tour/crashing")
+    browser.until("![...document.querySelectorAll('.concern')].some((e) => e.innerText.includes('status 7'))", "nothing fails any more")
 
 
 @case
@@ -334,12 +368,54 @@ def back_to_when_a_condition_held(stage):
     if "/v1/pools/{namespace}/{name}/when" not in stage.service.get("/openapi.json")["paths"]:
         return "the service has no such route"
     stage.open("/pools/tour/stuck?last=15m")
+    drawn(stage, "tour/stuck")
     browser.click(".back-when input")
     browser.type("desired < 4")
     browser.key("Enter")
     browser.until("location.search.includes('at=')", "it went there")
     check(stage.service.pool("tour/stuck", stage.param("at"))["desired"] < 4, "the condition doesn't hold there")
     return None
+
+
+@case
+def a_policy_is_tried_on_a_stretch_and_saved_as_a_shadow(stage):
+    browser = stage.browser
+    stage.open("/lab?pool=tour/stuck")
+    browser.until("document.querySelector('.lab-history .plot .line.demand')?.getAttribute('d')?.length > 10", "the pool's history")
+    x, y, width, height, left, top = browser.place(".lab-history .field")
+    browser.drag(left + 40, top + 80, left + width - 60, top + 90)
+    browser.until("location.search.includes('from=') && document.querySelector('.selection') !== null", "the stretch that was chosen")
+    edit = "(() => {{ const t = document.querySelector('textarea'); t.focus(); const at = t.value.search({0}); t.setSelectionRange(at, at + {1}) }})()"
+    browser.evaluate(edit.format("/maxReplicaCount: \\d+/", "t.value.match(/maxReplicaCount: \\d+/)[0].length"))
+    browser.type("maxReplicaCount: 12")
+    browser.until("document.querySelector('.diff .plus')?.innerText.includes('maxReplicaCount: 12')", "what is different")
+    browser.click(".tried button", "Try it")
+    browser.until("document.querySelectorAll('.runs tbody tr').length > 5", "the figures", 60)
+    policy = browser.evaluate("document.querySelector('textarea').value")
+    query = urllib.parse.urlencode({"from": stage.param("from"), "to": stage.param("to")})
+    answer = stage.service.request("POST", f"/v1/pools/tour/stuck/whatif?{query}", policy, "application/yaml")
+    equal(browser.texts(".runs thead th")[1:], ["as it was", "in force, simulated", "this one, simulated"], "the runs")
+    rows = {row[0]: row[1:] for row in browser.evaluate("[...document.querySelectorAll('.runs tbody tr')].map((tr) => [...tr.children].map((e) => e.innerText))")}
+    for name, figure in [("Turns", "turns"), ("Times up", "scaleUps"), ("Times down", "scaleDowns"), ("Turns killed", "killed")]:
+        equal(rows[name], [str(run[figure]) for run in answer["runs"]], name)
+    seconds = browser.evaluate("import('/page/format.js').then((f) => %s.map((s) => f.span(s)))" % json.dumps([run["waitSeconds"]["p95"] for run in answer["runs"]]))
+    equal(rows["Wait p95"], seconds, "the wait of one turn in twenty")
+    check(browser.evaluate("document.querySelectorAll('.compared .line.run').length") == 3, "three counts are drawn")
+    stage.picture("lab-tried", whole=True)
+    browser.click(".check button", "Save as a shadow")
+    browser.until("document.querySelector('dialog .preview') !== null", "the question before")
+    browser.click("dialog button[type=submit]")
+    stage.service.until(lambda: any(item["name"] == "stuck-try" and item["shadowOf"] == "stuck" for item in stage.service.get("/v1/policies")["items"]), "the shadow")
+    check(stage.service.pool("tour/stuck")["max"] != 12, "the pool's own policy was changed")
+    stage.open("/pools/tour/stuck?tab=shadows")
+    browser.until("document.querySelector('.shadows')?.innerText.includes('stuck-try')", "the shadow beside the pool")
+    # What is wrong is said where it is tried, too, and what runs can be left.
+    stage.open("/lab?pool=tour/stuck")
+    browser.until("document.querySelector('.tried button') !== null", "the button")
+    browser.evaluate("(() => { const t = document.querySelector('textarea'); t.value = t.value.replace('maxReplicaCount', 'maxReplica'); t.dispatchEvent(new Event('input')) })()")
+    browser.click(".tried button", "Try it")
+    browser.until("document.querySelector('.tried .concern')?.innerText.includes('did you mean')", "why it can't be tried")
+    browser.errors[:] = [error for error in browser.errors if not ("400" in error and ("dryRun" in error or "whatif" in error))]
 
 
 # --- Lists ---
@@ -363,6 +439,19 @@ def the_log_is_filtered_and_read(stage):
 
 
 @case
+def the_log_is_verified_by_a_button(stage):
+    browser = stage.browser
+    stage.open("/log")
+    browser.click("main button", "Verify the log")
+    browser.until("document.querySelector('.verification .concern.good') !== null", "that it is sound", 120)
+    said = browser.text(".verification")
+    result = stage.service.request("POST", "/v1/log/verify", "")
+    check(result["sound"] and result["decisions"] > 5, f"the service says {result}")
+    check(f"{result['decisions']:,} decisions come out the same" in said or "decisions come out the same" in said and result["lastSeq"] > 0, said)
+    stage.picture("log-verified")
+
+
+@case
 def search_finds_pools_actors_and_moments(stage):
     browser = stage.browser
     stage.open("/nodes")
@@ -375,6 +464,7 @@ def search_finds_pools_actors_and_moments(stage):
         browser.key("Enter")
         browser.until(f"location.pathname === {json.dumps(path)}", f"{text!r} leads to {path}")
     equal(stage.param("at"), "12", "the moment that was searched")
+    browser.until("document.body.innerText.includes('isn’t there at this moment') || document.body.innerText.includes(\"isn't there at this moment\")", "what is said of an actor before its time")
     # A name that nobody has is 404, and the browser notes it: that is how one is looked for.
     browser.errors[:] = [error for error in browser.errors if not ("404" in error and ("/v1/actors/" in error or "/v1/workers/" in error))]
 
@@ -410,6 +500,8 @@ def every_screen_fits_a_desk_and_a_phone_in_light_and_dark(stage):
         for path in SCREENS:
             stage.open(path)
             browser.until("document.querySelector('main').innerText.length > 20 && !document.querySelector('.loading')", f"{path} has loaded")
+            if path.startswith("/pools"):
+                browser.until("['.plot .line.demand', '.why-head'].every((each) => document.querySelector(each))", f"{path} is drawn")
             wide = browser.evaluate("document.documentElement.scrollWidth - innerWidth")
             check(wide <= 0, f"{path} is {wide} pixels too wide for {size[0]}")
             papers.add(browser.evaluate("getComputedStyle(document.body).backgroundColor"))

@@ -31,6 +31,7 @@ extension OpenAPIDocument {
         "turns":{"type":"integer"},"cut":{"type":"integer","description":"Turns that ran or waited at the end"},"withdrawn":{"type":"integer"},"crashed":{"type":"integer"},
         "forced":{"type":"integer","description":"Claims that the pool couldn't serve"},"measuredStarts":{"type":"integer"},
         "startSeconds":{"type":"number","description":"A worker's start: the median of those measured, or what is assumed where none was"},
+        "leftOut":{"type":"array","description":"Triggers of the policy of which the log says nothing","items":{"type":"string"}},
         "runs":{"type":"array","items":{"type":"object","required":["kind","policy","turns","waitSeconds","costRatio","workerSeconds"],"properties":{
         "kind":{"enum":["recorded","inForce","tried"],"description":"What happened; the policies in force, simulated; the policy in the body, simulated"},
         "policy":{"type":"string"},"turns":{"type":"integer"},

@@ -1,5 +1,5 @@
-import Autoscaling
-import Domain
+package import Autoscaling
+package import Domain
 import HTTPTransport
 import Views
 

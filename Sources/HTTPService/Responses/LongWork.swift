@@ -38,41 +38,55 @@ enum LongWork {
     ) async throws -> Response {
         let accept = request.head.headerFields[.accept]
         guard MediaType.accepts(accept, "text/event-stream") else { return .json(try await work(WorkProgress())) }
-        let (log, route) = (request.shared.log, request.head.path ?? "")
         let streaming = Response.Streaming(heartbeat: Array(": still here\n\n".utf8)) { writer in
-            let progress = WorkProgress()
-            let message = try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
-                group.addTask {
-                    do { return message("result", try await work(progress)) } catch let problem as Problem {
-                        return message("problem", problem.body)
-                    } catch is CancellationError {
-                        throw CancellationError()
-                    } catch {
-                        log.error("a request failed", metadata: ["path": "\(route.prefix(200))", "error": "\(error)"])
-                        return message("problem", Problem(.internalError, "the request failed here; the server's log says why").body)
-                    }
-                }
-                group.addTask {
-                    var told: WorkProgress.Step?
-                    while !Task.isCancelled {
-                        if let step = progress.last, step != told {
-                            told = step
-                            // Throws where the client is gone, which ends the work.
-                            try await writer.write(message("progress", json(step)))
-                        }
-                        try? await Task.sleep(for: progressInterval)
-                    }
-                    return nil
-                }
-                defer { group.cancelAll() }
-                // The other ends only once it is cancelled.
-                return try await group.next() ?? nil
-            }
-            if let message { try await writer.write(message) }
+            try await tell(request, work, to: writer)
         }
         var response = Response(contentType: "text/event-stream", .stream(streaming))
         response.fields[.cacheControl] = "no-store"
         return response
+    }
+
+    private static func tell(
+        _ request: RoutedRequest, _ work: @escaping @Sendable (WorkProgress) async throws -> [UInt8], to writer: ResponseWriter
+    ) async throws {
+        let progress = WorkProgress()
+        let last = try await withThrowingTaskGroup(of: [UInt8]?.self) { group -> [UInt8]? in
+            group.addTask { try await ending(of: work, progress, request) }
+            group.addTask {
+                var told: WorkProgress.Step?
+                while !Task.isCancelled {
+                    if let step = progress.last, step != told {
+                        told = step
+                        // Throws where the client is gone, which ends the work.
+                        try await writer.write(message("progress", json(step)))
+                    }
+                    try? await Task.sleep(for: progressInterval)
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            // The teller ends only once it is cancelled.
+            guard let first = try await group.next() else { return nil }
+            return first
+        }
+        if let last { try await writer.write(last) }
+    }
+
+    /// The last message: what came of it.
+    private static func ending(
+        of work: @Sendable (WorkProgress) async throws -> [UInt8], _ progress: WorkProgress, _ request: RoutedRequest
+    ) async throws -> [UInt8] {
+        do {
+            return message("result", try await work(progress))
+        } catch let problem as Problem {
+            return message("problem", problem.body)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            let path = String((request.head.path ?? "").prefix(200))
+            request.shared.log.error("a request failed", metadata: ["path": "\(path)", "error": "\(error)"])
+            return message("problem", Problem(.internalError, "the request failed here; the server's log says why").body)
+        }
     }
 
     private static func json(_ step: WorkProgress.Step) -> [UInt8] {

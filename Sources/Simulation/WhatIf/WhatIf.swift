@@ -13,6 +13,8 @@ package struct WhatIf: Sendable {
         package var runs: [SimulationResult]
         /// The same for a report; empty where none was asked for.
         package var drawn: [ReportRun]
+        /// Triggers of the policies asked about that the log can't feed.
+        package var leftOut: [String] = []
     }
 
     package var policies: [SimulatedPolicy]
@@ -60,7 +62,7 @@ package struct WhatIf: Sendable {
         }
         return Answer(
             history: history, runs: [history.result] + results.compactMap { $0?.result },
-            drawn: draws ? [history.drawn] + results.compactMap { $0?.run } : [])
+            drawn: draws ? [history.drawn] + results.compactMap { $0?.run } : [], leftOut: policies(for: history).flatMap(\.leftOut))
     }
 
     private static func run(

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 import Autoscaling
 import Replay
 
@@ -28,6 +28,10 @@ extension WhatIf.Answer {
         json.member("measuredStarts", history.startsMicroseconds.count)
         let starts = history.startsMicroseconds.sorted()
         json.member("startSeconds", Double(starts.isEmpty ? PoolHistory.defaultStartMicroseconds : starts[starts.count / 2]) / 1e6)
+        json.key("leftOut")
+        json.openArray()
+        for name in leftOut { json.string(name) }
+        json.closeArray()
         json.key("runs")
         json.openArray()
         let simulated = history.recordedPolicy == nil ? 1 : 2

@@ -1,7 +1,7 @@
 package import Autoscaling
 package import Domain
 package import EventLog
-import Replay
+package import Replay
 
 // What would policies have done to one pool in a stretch of a log that is being written?
 //

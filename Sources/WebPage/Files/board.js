@@ -18,6 +18,8 @@ import { makeList } from "./virtual.js";
 
 const NARROW = matchMedia("(max-width: 760px)");
 const SPARK_MS = 10000;
+// What the small pictures show: an hour, or as much of it as there have been pools.
+const SPANS = [["2 min", 120000], ["5 min", 300000], ["15 min", 900000], ["hour", 3600000]];
 const NEWEST = 30;
 const HELD_MS = 4000;
 
@@ -25,6 +27,7 @@ export function open(host) {
   // Each pool with the moment at which it was as it says: a stream tells a pool again only once it changes, and time alone is no change.
   let pools = new Map();
   let sparks = new Map();
+  let sparkSpan = SPANS.at(-1);
   const why = new Map();
   const shownWhy = new Map();
   const asked = new Set();
@@ -70,7 +73,6 @@ export function open(host) {
       });
       loadNewest();
     }
-    loadSparks();
     timer = setInterval(() => document.visibilityState === "visible" && loadSparks(), SPARK_MS);
     later();
   }
@@ -81,6 +83,7 @@ export function open(host) {
     const since = data.at ? stamp(data.at) : now();
     for (const pool of data.items) pools.set(`${pool.namespace}/${pool.name}`, { pool, since });
     for (const name of data.removed ?? []) pools.delete(name);
+    if (!isLoaded) loadSparks();
     isLoaded = true;
     later();
   }
@@ -91,6 +94,7 @@ export function open(host) {
   async function loadLive(signal) {
     const page = await all("/v1/pools", { signal });
     keep(page.items, now());
+    if (!isLoaded) loadSparks();
     isLoaded = true;
     later();
     const last = newest[0]?.seq;
@@ -102,6 +106,7 @@ export function open(host) {
       const page = await all("/v1/pools", { state: true, signal: control.signal });
       keep(page.items, null);
       isLoaded = true;
+      loadSparks();
       later();
       loadNewest();
     } catch (error) {
@@ -137,18 +142,22 @@ export function open(host) {
   }
 
   async function loadSparks() {
+    if (pools.size === 0) return;
     const signal = control.signal;
     try {
       slots = await policies.slots();
       const moment = address.at();
       const to = moment ? (await resolve(moment)).time : now();
+      const oldest = Math.max(0, ...shownPools().map((pool) => pool.ageSeconds ?? 0));
+      sparkSpan = SPANS.find(([, length]) => length >= oldest * 1050) ?? SPANS.at(-1);
+      const from = to - sparkSpan[1];
       // Those in sight, by neighbours in the alphabet: at most a hundred a question.
       const names = list.seen().filter((item) => item.pool).map((item) => item.pool.full).sort();
-      if (pools.size <= 100) return takeSparks(await loadMany(undefined, 100, to - 3600000, to, signal));
+      if (pools.size <= 100) return takeSparks(await loadMany(undefined, 100, from, to, signal));
       for (const name of names) {
         if (signal.aborted) return;
         const before = name.slice(0, -1) + String.fromCharCode(name.charCodeAt(name.length - 1) - 1) + "\uffff";
-        if (!sparks.has(name) || sparks.get(name).to < to - SPARK_MS * 3) takeSparks(await loadMany(before, 8, to - 3600000, to, signal));
+        if (!sparks.has(name) || sparks.get(name).to < to - SPARK_MS * 3) takeSparks(await loadMany(before, 8, from, to, signal));
       }
     } catch {
       // The pictures come with the next round.
@@ -196,7 +205,7 @@ export function open(host) {
       body.show(
         h("div", { class: "table", role: "table", "aria-label": "Pools", "aria-rowcount": items.length },
           h("div", { class: "pool-row table-head", role: "row" },
-            ["Pool", "Last hour", "Workers", "Waiting", "Why this many"].map((text) => h("span", { role: "columnheader" }, text))),
+            ["Pool", `Last ${sparkSpan[0]}`, "Workers", "Waiting", "Why this many"].map((text) => h("span", { role: "columnheader" }, text))),
           list.element));
       list.show(items);
     }

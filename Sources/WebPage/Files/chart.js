@@ -154,7 +154,8 @@ export function makeChart({ travel, choose, step }) {
     const range = (column, write = count) => {
       const value = model.series.value(column, at);
       if (!value) return "–";
-      return value[0] === value[1] ? write(value[1]) : `${write(value[0])}–${write(value[1])}`;
+      const [low, high] = value.map(write);
+      return low === high ? high : `${low}–${high}`;
     };
     const bounds = model.series.value("max", at);
     fill(

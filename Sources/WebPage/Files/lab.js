@@ -108,7 +108,7 @@ export function open(host) {
           all.map((item) => h("option", { value: `${item.namespace}/${item.name}`, selected: `${item.namespace}/${item.name}` === full }, `${item.namespace}/${item.name}${item.shadowOf ? ` (shadow of ${item.shadowOf})` : ""}`)),
           full && !all.some((item) => `${item.namespace}/${item.name}` === full) ? h("option", { value: full, selected: true }, `${full} (none yet)`) : null))),
       full === null ? empty("No pool has a policy yet.", h("span", null, "Open the lab with a pool: ", h("code", null, "/lab?pool=NAMESPACE/NAME"), "."))
-        : [h("div", { class: "lab-columns" }, frame, result.element), history]);
+        : h("div", { class: "lab-columns" }, frame, h("div", null, result.element, history)));
     numberLines();
     drawStretch();
     drawTried();

@@ -372,7 +372,8 @@ export function open(host, here) {
           h("p", { class: "soft" }, pool.target ? `${pool.target} · ${pool.mode} · ` : "no policy · ", `${many(slots, "slot")} a worker`, pool.ageSeconds ? ` · known for ${span(pool.ageSeconds)}` : "")),
         actions.buttons(pool, restart)),
       list.map((concern) => h("p", { class: `concern ${concern.level}` }, h("b", null, concern.word), " ", concern.text,
-        concern.word === "paused" && pool.pause ? [" · ", link(address.hereHref({ at: pool.pause.seq }), null, `since #${pool.pause.seq}`)] : null)),
+        concern.word === "paused" && pool.pause ? [" · ", link(address.hereHref({ at: pool.pause.seq }), null, `since #${pool.pause.seq}`)] : null,
+        concern.path && pool.target ? [" · ", h("a", { href: address.hereHref({ tab: "policy", path: concern.path }), on: { click: (event) => openPath(event, concern.path) } }, "policy line")] : null)),
       connection === "away" && !address.at() ? h("p", { class: "concern bad" }, h("b", null, "no answer"), " The service doesn't answer. It is asked again.") : null,
       h("dl", { class: "facts" },
         fact("demand", h("b", { class: "demand-text" }, count(pool.demand.total))),
@@ -399,12 +400,15 @@ export function open(host, here) {
   }
   addEventListener("resize", releaseHeight, { passive: true });
 
+  /** The line of the policy, which is below. */
+  function openPath(event, path) {
+    event.preventDefault();
+    address.set({ tab: "policy", path });
+    document.querySelector(".tabs")?.scrollIntoView({ block: "start", behavior: "smooth" });
+  }
+
   function drawWhy() {
-    side.show(whyPanel({ ...why, pool: full, policyHref: (path) => address.hereHref({ tab: "policy", path }), openPath: (event, path) => {
-      event.preventDefault();
-      address.set({ tab: "policy", path });
-      document.querySelector(".tabs")?.scrollIntoView({ block: "start", behavior: "smooth" });
-    } }));
+    side.show(whyPanel({ ...why, pool: full, policyHref: (path) => address.hereHref({ tab: "policy", path }), openPath }));
     holdHeight();
   }
 

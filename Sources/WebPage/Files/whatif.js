@@ -1,21 +1,21 @@
 // What came of a policy that was tried?
 //
-// The rows of a report: what happened, the policies that were in force (simulated), and the one that was tried (simulated). The two
-// simulated rows are compared; the first shows how near a simulation is. Above them is how the count would have moved.
+// A report's figures: of what happened, of the policies that were in force (simulated), and of the one that was tried (simulated). The
+// two simulated ones are compared; the first shows how near a simulation is. Above them is how the count would have moved.
 
 import { h, svg } from "./dom.js";
 import { count, many, span, stamp, ticks, timeTicks, when } from "./format.js";
 import { note } from "./parts.js";
 
-const NAMES = { recorded: "as it was", inForce: "in force, simulated", tried: "tried, simulated" };
+const NAMES = { recorded: "as it was", inForce: "in force, simulated", tried: "this one, simulated" };
 const PLOT = { left: 34, right: 10, top: 8, height: 150, axis: 18 };
 // Of each: what is shown, and whether less is better.
-const COLUMNS = [
+const ROWS = [
   ["Turns", (run) => count(run.turns)], ["Mean wait", (run) => span(run.waitSeconds.mean), (run) => run.waitSeconds.mean],
-  ["p50", (run) => span(run.waitSeconds.p50), (run) => run.waitSeconds.p50], ["p95", (run) => span(run.waitSeconds.p95), (run) => run.waitSeconds.p95],
-  ["p99", (run) => span(run.waitSeconds.p99), (run) => run.waitSeconds.p99], ["Longest", (run) => span(run.waitSeconds.max), (run) => run.waitSeconds.max],
-  ["Worker time", (run) => span(run.workerSeconds), (run) => run.workerSeconds], ["Cost", (run) => `×${run.costRatio.toFixed(2)}`],
-  ["Up", (run) => count(run.scaleUps)], ["Down", (run) => count(run.scaleDowns)], ["Turns back", (run) => count(run.flaps)], ["Killed", (run) => count(run.killed), (run) => run.killed],
+  ["Wait p50", (run) => span(run.waitSeconds.p50), (run) => run.waitSeconds.p50], ["Wait p95", (run) => span(run.waitSeconds.p95), (run) => run.waitSeconds.p95],
+  ["Wait p99", (run) => span(run.waitSeconds.p99), (run) => run.waitSeconds.p99], ["Longest wait", (run) => span(run.waitSeconds.max), (run) => run.waitSeconds.max],
+  ["Worker time", (run) => span(run.workerSeconds), (run) => run.workerSeconds], ["Worker time ÷ useful", (run) => `×${run.costRatio.toFixed(2)}`],
+  ["Times up", (run) => count(run.scaleUps)], ["Times down", (run) => count(run.scaleDowns)], ["Changes of direction", (run) => count(run.flaps)], ["Turns killed", (run) => count(run.killed), (run) => run.killed],
 ];
 
 /** A comparison in one sentence, the runs as rows and their counts as a picture. */
@@ -27,11 +27,10 @@ export function whatIf(answer, width) {
     after.unserved ? h("p", { class: "concern bad" }, h("b", null, many(after.unserved, "turn")), " would never get a worker under it.") : null,
     answer.leftOut?.length > 0 ? h("p", { class: "concern warn" }, h("b", null, "not simulated"), ` ${answer.leftOut.join(", ")}: the log says nothing of it, so demand alone decides.`) : null,
     picture(answer, width),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, h("table", { class: "runs" },
-      h("thead", null, h("tr", null, h("th", { scope: "col" }, "Policy"), COLUMNS.map(([name]) => h("th", { scope: "col" }, name)))),
-      h("tbody", null, answer.runs.map((each) => h("tr", { key: each.kind, class: each.kind === "tried" ? "on" : null },
-        h("th", { scope: "row" }, h("i", { class: `key run ${each.kind}` }), NAMES[each.kind]),
-        COLUMNS.map(([, write, number]) => h("td", { class: each.kind === "tried" && number ? better(number(each), number(before)) : null }, write(each)))))))),
+    h("div", { class: "scroll" }, h("table", { class: "runs" },
+      h("thead", null, h("tr", null, h("th", { scope: "col" }, ""), answer.runs.map((each) => h("th", { scope: "col", key: each.kind }, NAMES[each.kind])))),
+      h("tbody", null, ROWS.map(([name, write, number]) => h("tr", { key: name }, h("th", { scope: "row" }, name),
+        answer.runs.map((each) => h("td", { key: each.kind, class: each.kind === "tried" && number ? better(number(each), number(before)) : null }, write(each)))))))),
     note(conditions(answer)),
   ];
 }
