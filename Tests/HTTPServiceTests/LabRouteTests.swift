@@ -41,7 +41,8 @@ struct LabRouteTests {
     private func post(_ service: TestService, _ path: String, _ headers: [(String, String)] = [], body: String = "policy") async throws
         -> TestResponse
     {
-        try await service.client().send("POST", path, [("content-type", "application/yaml")] + headers, body: Array(body.utf8))
+        let type = body == "{}" ? "application/json" : "application/yaml"
+        return try await service.client().send("POST", path, [("content-type", type)] + headers, body: Array(body.utf8))
     }
 
     @Test func theResultIsTheResponse() async throws {
@@ -52,8 +53,8 @@ struct LabRouteTests {
             let query = try #require(seen.queries.withLock { $0.first })
             #expect(query.pool == "default/agents" && query.policy.pool == "default/agents" && query.seed == 9)
             #expect(query.from == .position(7) && query.to == .time(LogTime(rfc3339: "2026-11-21T08:00:00Z") ?? .zero))
-            #expect(try await post(service, "/v1/log/verify", body: "").text == #"{"sound":true}"#)
-            #expect(try await post(service, "/v1/log/verify?skipDecisions=true", body: "").text == #"{"sound":false}"#)
+            #expect(try await post(service, "/v1/log/verify", body: "{}").text == #"{"sound":true}"#)
+            #expect(try await post(service, "/v1/log/verify?skipDecisions=true", body: "{}").text == #"{"sound":false}"#)
         }
     }
 
@@ -73,7 +74,7 @@ struct LabRouteTests {
         let seen = Seen()
         try await run(seen, hangs: true) { service in
             try await service.client(.http1).exchange(
-                "POST", Self.path, [("accept", "text/event-stream"), ("content-length", "6")]
+                "POST", Self.path, [("accept", "text/event-stream"), ("content-type", "application/yaml"), ("content-length", "6")]
             ) { parts, writer in
                 try await writer.write(.body(.init(string: "policy")))
                 try await writer.write(.end(nil))
@@ -88,7 +89,7 @@ struct LabRouteTests {
     @Test(arguments: [
         ("/v1/pools/other/agents/whatif", "policy", 400, "the policy is for pool default/agents"), (path, "broken", 400, "unknown field"),
         (path + "?from=yesterday", "policy", 400, "from must be"), (path + "?until=1", "policy", 400, "unknown query parameter"),
-        (path + "?seed=-1", "policy", 400, "seed must be"), ("/v1/log/verify?skipDecisions=2", "", 400, "skipDecisions must be"),
+        (path + "?seed=-1", "policy", 400, "seed must be"), ("/v1/log/verify?skipDecisions=2", "{}", 400, "skipDecisions must be"),
     ])
     func whatIsWrongIsSaidBeforeTheWorkBegins(_ path: String, _ body: String, _ status: Int, _ words: String) async throws {
         let seen = Seen()
@@ -103,7 +104,7 @@ struct LabRouteTests {
         try await TestService.run { service in
             let whatIf = try await post(service, Self.path)
             #expect(whatIf.status == 404 && whatIf.text.contains("greenroom replay"))
-            let verify = try await post(service, "/v1/log/verify", body: "")
+            let verify = try await post(service, "/v1/log/verify", body: "{}")
             #expect(verify.status == 404 && verify.text.contains("greenroom log verify"))
         }
     }

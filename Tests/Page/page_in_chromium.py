@@ -445,7 +445,7 @@ def the_log_is_verified_by_a_button(stage):
     browser.click("main button", "Verify the log")
     browser.until("document.querySelector('.verification .concern.good') !== null", "that it is sound", 120)
     said = browser.text(".verification")
-    result = stage.service.request("POST", "/v1/log/verify", "")
+    result = stage.service.request("POST", "/v1/log/verify", "{}")
     check(result["sound"] and result["decisions"] > 5, f"the service says {result}")
     check(f"{result['decisions']:,} decisions come out the same" in said or "decisions come out the same" in said and result["lastSeq"] > 0, said)
     stage.picture("log-verified")

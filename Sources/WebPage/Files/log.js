@@ -130,7 +130,7 @@ export function open(host) {
     verified = null;
     drawVerification({});
     try {
-      verified = { result: await work("/v1/log/verify", { signal: mine.signal, progress: (step) => verifying === mine && drawVerification(step) }) };
+      verified = { result: await work("/v1/log/verify", { body: "{}", type: "application/json", signal: mine.signal, progress: (step) => verifying === mine && drawVerification(step) }) };
     } catch (error) {
       verified = mine.signal.aborted ? null : { error };
     }

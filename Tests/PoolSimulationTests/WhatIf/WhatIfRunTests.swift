@@ -9,11 +9,11 @@ import Testing
 // Is a policy tried on a log that is being written within bounds, and as `replay --policy` tries it?
 
 @Suite struct WhatIfRunTests {
-    private func policy(min: Int, max: Int = 2) -> Policy {
+    private func policy(min: Int) -> Policy {
         .simulated {
             $0.pool = HandWrittenLog.pool
             $0.minReplicaCount = min
-            $0.maxReplicaCount = max
+            $0.maxReplicaCount = 2
         }
     }
 
@@ -68,7 +68,9 @@ import Testing
 
     @Test("a policy that asks for no worker ends, and says that nobody was served")
     func unserved() async throws {
-        var run = try run(try log(), policy(min: 0, max: 0))
+        var high = policy(min: 0)
+        high.triggers[0].activationThresholdMilli = 100_000
+        var run = try run(try log(), high)
         let answer = try await run.answer()
         #expect(answer.runs.last?.unserved == 2)
         #expect(answer.runs.last?.usefulMicroseconds == 0 && answer.runs.last?.costRatio == 0)

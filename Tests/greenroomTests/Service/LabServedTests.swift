@@ -12,8 +12,9 @@ import Views
 
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct LabServedTests {
-    private func post(_ served: Served, _ path: String, _ body: String = "") async throws -> (status: Int, json: JSONValue) {
-        let request = APIRequest(method: .post, path: path, contentType: "application/yaml", body: Array(body.utf8))
+    private func post(_ served: Served, _ path: String, _ body: String = "{}") async throws -> (status: Int, json: JSONValue) {
+        let type = body == "{}" ? "application/json" : "application/yaml"
+        let request = APIRequest(method: .post, path: path, contentType: type, body: Array(body.utf8))
         let response = try #require(await served.query(request))
         return (response.status, try JSONValue(parsing: response.body))
     }
