@@ -413,6 +413,7 @@ def a_policy_is_tried_on_a_stretch_and_saved_as_a_shadow(stage):
     stage.open("/lab?pool=tour/stuck")
     browser.until("document.querySelector('.tried button') !== null", "the button")
     browser.evaluate("(() => { const t = document.querySelector('textarea'); t.value = t.value.replace('maxReplicaCount', 'maxReplica'); t.dispatchEvent(new Event('input')) })()")
+    browser.until("document.querySelector('.problems') !== null", "the problem")
     browser.click(".tried button", "Try it")
     browser.until("document.querySelector('.tried .concern')?.innerText.includes('did you mean')", "why it can't be tried")
     browser.errors[:] = [error for error in browser.errors if not ("400" in error and ("dryRun" in error or "whatif" in error))]

@@ -8,6 +8,7 @@ Look at each before it is committed.
 """
 
 import argparse
+import datetime
 import json
 import os
 import shutil
@@ -18,13 +19,13 @@ import time
 import urllib.parse
 
 from browser import Browser
-from stage import Service, free_port, incidents
+from stage import Service, free_port
 
 DESK = (1440, 900)
 PHONE = (390, 844)
 # How far into the demo the pictures are taken: its pools are at work.
-DEMO_SECONDS = 45
-WARM_SECONDS = 28
+DEMO_SECONDS = 150
+WARM_SECONDS = 40
 
 
 class Demo(Service):
@@ -54,20 +55,31 @@ def loaded(browser, *selectors):
     browser.until(f"!document.querySelector('.loading') && {json.dumps(selectors)}.every((each) => document.querySelector(each))", f"{selectors} are drawn", 60)
 
 
+def trouble(demo):
+    """What a person is needed for, beside the demo's pools: a pool at its maximum, a forgotten pause, a misspelt name."""
+    demo.policy("review", "team", maxReplicaCount=3)
+    demo.policy("nightly", "team", maxReplicaCount=6)
+    demo.request("PUT", "/v1/pools/team/nightly/pause", json.dumps({"hold": 1}))
+    turn = lambda pool, name: ("actor.requested", f"team/{name}", {"pool": f"team/{pool}", "expectedMillis": 600_000})
+    demo.events(*[turn("review", f"review-{number}") for number in range(9)], *[turn("nightly", f"night-{number}") for number in range(4)], turn("reveiw", "review-9"))
+
+
 def take(demo, into):
     began = time.monotonic()
-    incidents(demo)
+    trouble(demo)
     demo.until(lambda: time.monotonic() - began > WARM_SECONDS, "the pools are at work", WARM_SECONDS + 10)
     decisions = demo.get("/v1/decisions?pool=demo/code&limit=1000")["items"]
     peak = max(decisions, key=lambda item: item["to"])
     actors = [item for item in demo.get("/v1/actors?pool=demo/chat&limit=1000")["items"]]
     turns = {item["id"]: len(demo.get(f"/v1/actors/demo/{item['id']}/history")["items"]) for item in actors[:30]}
     busiest = max(turns, key=turns.get)
+    begin = datetime.datetime.fromisoformat(decisions[0]["at"])
+    stretch = urllib.parse.urlencode({name: (begin + datetime.timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z") for name, seconds in [("from", -3), ("to", 36)]})
     views = {
         "board": ("/", [".list-title", ".spark", ".feed li"]),
-        "pool": (f"/pools/demo/code?at={peak['seq']}&last=1m", [".plot .line.demand", ".waterfall .end", ".minimap .window"]),
+        "pool": (f"/pools/demo/code?at={peak['seq']}&{stretch}", [".plot .line.demand", ".waterfall .end", ".minimap .window"]),
         "actor": (f"/actors/demo/{urllib.parse.quote(busiest)}", [".lanes .stretch", ".events li"]),
-        "lab": ("/lab?pool=demo/code&last=5m", [".lab-history .plot .line.demand", ".tried button", ".check h2"]),
+        "lab": (f"/lab?pool=demo/code&{stretch}", [".lab-history .plot .line.demand", ".tried button", ".check h2"]),
     }
     # The desk's pictures first: the board of the phone may show a little more.
     for size, dark in [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)]:
@@ -76,10 +88,13 @@ def take(demo, into):
             if size == PHONE:
                 browser.call("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=2, mobile=True)
             for name, (path, selectors) in views.items():
+                if name == "board":
+                    busy = lambda: sum(pool["demand"]["total"] for pool in demo.get("/v1/pools")["items"] if pool["namespace"] == "demo") >= 8
+                    demo.until(busy, "the next burst", 90)
                 browser.open(demo.url + path)
                 loaded(browser, *selectors)
                 if name == "lab":
-                    browser.evaluate("""(() => { const t = document.querySelector('textarea'); t.value = t.value.replace(/buffer: .*/, 'buffer: {spare: 2}'); t.dispatchEvent(new Event('input')) })()""")
+                    browser.evaluate("""(() => { const t = document.querySelector('textarea'); t.value = t.value.replace(/buffer: .*/, 'buffer: {spare: 3}'); t.dispatchEvent(new Event('input')) })()""")
                     browser.until("document.querySelector('.diff')", "what is different")
                     browser.click(".tried button", "Try it")
                     loaded(browser, ".runs tbody tr")

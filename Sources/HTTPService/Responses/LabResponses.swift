@@ -34,7 +34,8 @@ enum LabResponses {
         let policy = try PolicyResponses.only(request)
         // Its own policy, or a shadow of it.
         guard policy.pool == request.poolName else {
-            throw Problem(.invalidPolicy, "the policy is for pool \(policy.pool) and the path names \(request.poolName)", field: "metadata.name")
+            throw Problem(
+                .invalidPolicy, "the policy is for pool \(policy.pool) and the path names \(request.poolName)", field: "metadata.name")
         }
         let query = WhatIfQuery(
             pool: request.poolName, policy: policy, from: try request.query.moment("from"), to: try request.query.moment("to"),

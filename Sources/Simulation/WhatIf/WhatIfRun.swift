@@ -70,7 +70,8 @@ extension WhatIfRun.Fault: CustomStringConvertible {
         case .log(let error): error.description
         case .unknownPool(let pool): "there is no pool \(pool.prefix(EventLimits.qualifiedNameBytes))"
         case .emptyStretch(let head, let at):
-            head == 0 ? "the log holds no events yet" : "nothing was logged in this stretch: the log ends at position \(head), \(at.rfc3339)"
+            head == 0
+                ? "the log holds no events yet" : "nothing was logged in this stretch: the log ends at position \(head), \(at.rfc3339)"
         case .tooManyEvents(let count):
             "the stretch holds \(count) events, and at most \(WhatIfRun.eventsMost) are replayed: choose a shorter one"
         case .tooManyTurns(let count):

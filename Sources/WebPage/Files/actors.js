@@ -254,7 +254,8 @@ export function openOne(host, here) {
     timeline.show(
       h("h2", null, "Over ", many(lanes.length, "worker"), h("small", null, ` ${span((end - first) / 1000)}, ${when(first, clocks.now())} to ${when(end, clocks.now())}`)),
       svg("svg", { class: "lanes", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `Timeline: ${many(parts.length, "stretch", "stretches")} over ${many(lanes.length, "worker")}` },
-        timeTicks(first, to, Math.max(2, Math.floor((width - left) / 90))).map((tick) => [
+        // What would be cut off at the edge is left out.
+        timeTicks(first, to, Math.max(2, Math.floor((width - left) / 90))).filter((tick) => x(tick.at) < width - 28).map((tick) => [
           svg("path", { class: "grid", d: `M${x(tick.at).toFixed(1)} 0V${height - 16}` }), svg("text", { class: "tick", x: x(tick.at), y: height - 3, "text-anchor": "middle" }, tick.text)]),
         ["", ...lanes].map((lane) => svg("text", { class: "lane", x: 0, y: laneTop(lane) + rowHeight - 6 }, lane === "" ? "no worker" : lane.length > left / 7 ? `${lane.slice(0, 3)}…${lane.slice(-Math.floor(left / 7 - 5))}` : lane)),
         parts.filter((part) => part.lane === "" || lanes.includes(part.lane)).map((part) =>
