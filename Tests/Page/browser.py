@@ -212,6 +212,7 @@ class Browser:
         if whole:
             height = min(4000, self.evaluate("document.documentElement.scrollHeight"))
         clip = {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}, "captureBeyondViewport": True} if whole else {}
-        data = self.call("Page.captureScreenshot", format="png", **clip)["data"]
+        form = {"format": "webp", "quality": 86} if path.endswith(".webp") else {"format": "png"}
+        data = self.call("Page.captureScreenshot", **form, **clip)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))

@@ -15,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import urllib.parse
 
 from browser import Browser
@@ -23,9 +22,9 @@ from stage import Service, free_port
 
 DESK = (1440, 900)
 PHONE = (390, 844)
-# How far into the demo the pictures are taken: its pools are at work.
-DEMO_SECONDS = 150
-WARM_SECONDS = 40
+LOOKS = [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)]
+# The demo at a quarter of its speed leaves time to look at it.
+SPEED = "0.25"
 
 
 class Demo(Service):
@@ -37,7 +36,7 @@ class Demo(Service):
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = None
         self.number = 0
-        command = [program, "demo", "--duration", str(DEMO_SECONDS), "--port", str(self.port), "--keep", os.path.join(folder, "log")]
+        command = [program, "demo", "--speed", SPEED, "--port", str(self.port), "--keep", os.path.join(folder, "log")]
         with open(os.path.join(folder, "demo.txt"), "wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder, start_new_session=True)
         self.until(lambda: self.status("/readyz") == 200, "the demo is ready", 60)
@@ -65,52 +64,54 @@ def trouble(demo):
 
 
 def take(demo, into):
-    began = time.monotonic()
     trouble(demo)
-    demo.until(lambda: time.monotonic() - began > WARM_SECONDS, "the pools are at work", WARM_SECONDS + 10)
+    # The board while all the demo's pools are at work, and the others once there is something to look back at.
+    demo.until(lambda: all(demo.pool(f"demo/{name}")["demand"]["total"] >= 4 for name in ("chat", "batch")), "the crowd", 90)
+    for look in LOOKS:
+        show(demo, into, look, {"board": ("/", [".list-title", ".spark", ".feed li"])})
+    demo.until(lambda: len({item["at"] for item in demo.get("/v1/decisions?pool=demo/code&changes=true&limit=1000")["items"]}) >= 8, "the pool of code has risen and fallen", 90)
     decisions = demo.get("/v1/decisions?pool=demo/code&limit=1000")["items"]
     peak = max(decisions, key=lambda item: item["to"])
-    actors = [item for item in demo.get("/v1/actors?pool=demo/chat&limit=1000")["items"]]
-    turns = {item["id"]: len(demo.get(f"/v1/actors/demo/{item['id']}/history")["items"]) for item in actors[:30]}
-    busiest = max(turns, key=turns.get)
-    begin = datetime.datetime.fromisoformat(decisions[0]["at"])
-    stretch = urllib.parse.urlencode({name: (begin + datetime.timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z") for name, seconds in [("from", -3), ("to", 36)]})
-    views = {
-        "board": ("/", [".list-title", ".spark", ".feed li"]),
-        "pool": (f"/pools/demo/code?at={peak['seq']}&{stretch}", [".plot .line.demand", ".waterfall .end", ".minimap .window"]),
-        "actor": (f"/actors/demo/{urllib.parse.quote(busiest)}", [".lanes .stretch", ".events li"]),
-        "lab": (f"/lab?pool=demo/code&{stretch}", [".lab-history .plot .line.demand", ".tried button", ".check h2"]),
-    }
-    # The desk's pictures first: the board of the phone may show a little more.
-    for size, dark in [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)]:
-        browser = Browser(*size, dark, touch=size == PHONE)
-        try:
-            if size == PHONE:
-                browser.call("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=2, mobile=True)
-            for name, (path, selectors) in views.items():
-                if name == "board":
-                    busy = lambda: sum(pool["demand"]["total"] for pool in demo.get("/v1/pools")["items"] if pool["namespace"] == "demo") >= 8
-                    demo.until(busy, "the next burst", 90)
-                browser.open(demo.url + path)
-                loaded(browser, *selectors)
-                if name == "lab":
-                    browser.evaluate("""(() => { const t = document.querySelector('textarea'); t.value = t.value.replace(/buffer: .*/, 'buffer: {spare: 3}'); t.dispatchEvent(new Event('input')) })()""")
-                    browser.until("document.querySelector('.diff')", "what is different")
-                    browser.click(".tried button", "Try it")
-                    loaded(browser, ".runs tbody tr")
-                    if size == PHONE:
-                        browser.evaluate("document.querySelector('.lab-history').scrollIntoView({block: 'start', behavior: 'instant'}); scrollBy(0, -70)")
-                    else:
-                        browser.evaluate("scrollTo(0, 0)")
-                # What is under a pointer or has the focus looks different.
-                browser.hover(2, 2)
-                browser.evaluate("document.activeElement?.blur(); new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-                ending = ("-phone" if size == PHONE else "") + ("-dark" if dark else "")
-                browser.picture(os.path.join(into, f"page-{name}{ending}.png"))
-            if browser.errors:
-                raise AssertionError(f"errors on the console: {browser.errors}")
-        finally:
-            browser.close()
+    turns = {item["id"]: len(demo.get(f"/v1/actors/demo/{item['id']}/history")["items"]) for item in demo.get("/v1/actors?pool=demo/chat&limit=30")["items"]}
+    begin = datetime.datetime.fromisoformat(peak["at"])
+    moment = lambda seconds: (begin + datetime.timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+    stretch = urllib.parse.urlencode({"from": moment(-14), "to": moment(36)})
+    for look in LOOKS:
+        show(demo, into, look, {
+            "pool": (f"/pools/demo/code?at={peak['seq']}&{stretch}", [".plot .line.demand", ".waterfall .end", ".minimap .window"]),
+            "actor": (f"/actors/demo/{urllib.parse.quote(max(turns, key=turns.get))}", [".lanes .stretch", ".events li"]),
+            "lab": (f"/lab?pool=demo/code&{stretch}", [".lab-history .plot .line.demand", ".tried button", ".check h2"]),
+        })
+
+
+def show(demo, into, look, views):
+    size, dark = look
+    browser = Browser(*size, dark, touch=size == PHONE)
+    try:
+        if size == PHONE:
+            browser.call("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=2, mobile=True)
+        for name, (path, selectors) in views.items():
+            if size == DESK:
+                # What came of a trial is below its policy.
+                browser.look(size[0], 1330 if name == "lab" else size[1], dark)
+            browser.open(demo.url + path)
+            loaded(browser, *selectors)
+            if name == "lab":
+                browser.evaluate("""(() => { const t = document.querySelector('textarea'); t.value = t.value.replace(/maxReplicaCount: .*/, 'maxReplicaCount: 14'); t.dispatchEvent(new Event('input')) })()""")
+                browser.until("document.querySelector('.diff') !== null", "what is different")
+                browser.click(".tried button", "Try it")
+                loaded(browser, ".runs tbody tr")
+                place = "document.querySelector('.lab-history').scrollIntoView({block: 'start', behavior: 'instant'}); scrollBy(0, -80)" if size == PHONE else "scrollTo(0, 0)"
+                # The page moves to the result by itself, a moment later.
+                browser.until(f"new Promise((done) => setTimeout(() => {{ {place}; done(true) }}, 700))", "the place")
+            # What is under a pointer or has the focus looks different.
+            browser.hover(2, 2)
+            browser.evaluate("document.activeElement?.blur(); new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            browser.picture(os.path.join(into, f"page-{name}{'-phone' if size == PHONE else ''}{'-dark' if dark else ''}.webp"))
+        if browser.errors:
+            raise AssertionError(f"errors on the console: {browser.errors}")
+    finally:
+        browser.close()
 
 
 def main():
