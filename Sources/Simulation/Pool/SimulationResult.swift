@@ -123,6 +123,11 @@ package struct SimulationReport: Hashable, Sendable {
     package var runs: [SimulationResult]
     package init(runs: [SimulationResult]) { self.runs = runs }
 
+    /// A line for each run that left turns without a worker; empty where none did.
+    package var unservedText: String {
+        runs.filter { $0.unserved > 0 }.map { "\($0.policy) asks for no worker while \($0.unserved) of its turns wait.\n" }.joined()
+    }
+
     /// Restores of the run's policy where workers were picked at random; nil where that was not simulated.
     package func random(beside run: SimulationResult) -> SimulatedRestores? {
         runs.first { $0.policy == run.policy && $0.restores?.placement == .random }?.restores

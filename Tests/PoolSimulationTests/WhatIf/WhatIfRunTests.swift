@@ -74,6 +74,7 @@ import Testing
         let answer = try await run.answer()
         #expect(answer.runs.last?.unserved == 2)
         #expect(answer.runs.last?.usefulMicroseconds == 0 && answer.runs.last?.costRatio == 0)
+        #expect(SimulationReport(runs: answer.runs).unservedText == "\(HandWrittenLog.pool) asks for no worker while 2 of its turns wait.\n")
         #expect(try JSONValue(parsing: answer.json)["runs"].array.last?["unserved"].integer == 2)
     }
 
