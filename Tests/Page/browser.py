@@ -141,6 +141,7 @@ class Browser:
     def open(self, url):
         # The document before must not be taken for the new one.
         self.evaluate("delete document.documentElement.dataset.ready")
+        self.pending.clear()
         self.call("Page.navigate", url=url)
         self.until("document.documentElement.dataset.ready === 'true'", f"{url} is ready")
 

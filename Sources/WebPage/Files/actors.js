@@ -125,8 +125,9 @@ export function openOne(host, here) {
     clearInterval(timer);
     problem = null;
     moment = null;
+    const { signal } = control;
     await load();
-    if (!address.at()) timer = setInterval(() => document.visibilityState === "visible" && load(), 2000);
+    if (!address.at() && !signal.aborted) timer = setInterval(() => document.visibilityState === "visible" && load(), 2000);
   }
 
   async function load() {

@@ -102,15 +102,18 @@ export function open(host) {
   }
 
   async function loadPast() {
+    // By then there may be another moment, with a signal of its own.
+    const signal = control.signal;
     try {
-      const page = await all("/v1/pools", { state: true, signal: control.signal });
+      const page = await all("/v1/pools", { state: true, signal });
+      if (signal.aborted) return;
       keep(page.items, null);
       isLoaded = true;
       loadSparks();
       later();
       loadNewest();
     } catch (error) {
-      if (control.signal.aborted) return;
+      if (signal.aborted) return;
       problem = error;
       later();
     }
@@ -121,7 +124,9 @@ export function open(host) {
     try {
       if (await has("/v1/decisions", "order")) {
         const moment = address.at() ?? undefined;
-        newest = (await get("/v1/decisions", { query: { order: "desc", to: moment, limit: NEWEST, changes: true }, signal })).items.filter((item) => !item.shadow);
+        const found = await get("/v1/decisions", { query: { order: "desc", to: moment, limit: NEWEST, changes: true }, signal });
+        if (signal.aborted) return;
+        newest = found.items.filter((item) => !item.shadow);
       } else {
         // A service that lists them only oldest first: those since the oldest decision in force.
         const least = Math.min(...shownPools().map((pool) => pool.decisionSeq ?? Infinity));

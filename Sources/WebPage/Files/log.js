@@ -48,8 +48,9 @@ export function open(host) {
     [items, oldest, isWhole, isReading, isLoaded, problem, held] = [[], null, false, false, false, null, 0];
     opened = new Set();
     draw();
+    const { signal } = control;
     await read();
-    if (!address.at() && !control.signal.aborted) {
+    if (!address.at() && !signal.aborted) {
       close = follow({ topics: ["events"], pool: address.param("pool") ?? undefined, after: items[0]?.seq }, {
         events: (data) => (data.skipped ? restart() : take(data.items)),
         poll: async (signal) => {
