@@ -158,7 +158,9 @@ class Browser:
             if time.monotonic() > deadline:
                 text = self.evaluate("document.body.innerText.slice(0, 1500)")
                 waits = "\n".join(self.pending.values())
-                raise AssertionError(f"not within {seconds} s: {what or condition}\n--- the page says:\n{text}\n--- it waits for:\n{waits}")
+                load = self.evaluate("import('/page/api.js').then((api) => JSON.stringify(api.load()), (error) => String(error))")
+                errors = "\n".join(self.errors)
+                raise AssertionError(f"not within {seconds} s: {what or condition}\n--- the page says:\n{text}\n--- it waits for ({load}):\n{waits}\n--- errors:\n{errors}")
             # A frame of the page's, not a guess at how long something takes.
             self.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 20)))")
 

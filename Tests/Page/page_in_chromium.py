@@ -558,6 +558,18 @@ def it_survives_a_restart_of_the_service(stage):
 
 
 @case
+def pages_that_were_left_and_tabs_behind_hold_no_stream(stage):
+    browser = stage.browser
+    for _ in range(4):
+        for path in ("/", "/pools/tour/well", "/log", "/nodes"):
+            stage.open(path)
+            browser.until("document.querySelector('main').innerText.length > 20 && !document.querySelector('.loading')", f"{path} has loaded")
+    # As many went before it as a browser has connections, and more: it is answered all the same.
+    stage.open("/pools/tour/well")
+    drawn(stage, "tour/well")
+
+
+@case
 def what_is_not_there_is_said_in_words(stage):
     browser = stage.browser
     errors = len(browser.errors)

@@ -57,6 +57,9 @@ function done() {
   else inFlight -= 1;
 }
 
+/** How many requests are on their way, and how many wait for their turn: for tests. */
+export const load = () => ({ inFlight, waiting: queue.length });
+
 /** The response to a request, with the token; asks for one where it is wanted. */
 export async function send(path, { method = "GET", body, type, accept, signal } = {}) {
   for (let tries = 0; ; tries += 1) {
