@@ -328,7 +328,12 @@ def a_person_writes_a_moment_in_many_ways(stage):
         browser.click("#top button", "Back to live")
         browser.until("document.querySelector('.now.live') !== null", "live again")
     browser.key("t", "")
-    browser.type("half past nine")
+    browser.type("half past")
+    # The bar is drawn anew every second: what is being written stays, and so does the focus.
+    now = browser.text(".now time")
+    browser.until(f"document.querySelector('.now time').innerText !== {json.dumps(now)}", "a second has passed")
+    browser.until("document.activeElement.classList.contains('moment-field') && document.activeElement.value === 'half past'", "the field has the focus and its text")
+    browser.type(" nine")
     browser.key("Enter")
     browser.until("document.querySelector('.message.bad')?.innerText.includes('#574')", "what may be written")
 
