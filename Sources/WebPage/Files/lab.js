@@ -268,7 +268,7 @@ export function open(host) {
   function drawStretch() {
     const picked = chosen();
     stretchTools.show(
-      h("h2", null, "Try it on what was"),
+      h("h2", null, "Try it on the past"),
       h("div", { class: "ranges", role: "group", "aria-label": "Stretch" },
         RANGES.map(([id, seconds]) => h("button", { type: "button", "aria-pressed": String(!picked && seconds === rangeSeconds()), on: { click: () => address.set({ last: id, from: null, to: null }) } }, id))),
       picked
