@@ -164,8 +164,10 @@ export function open(host, here) {
     try {
       const found = await decisionAt(seq);
       if (signal.aborted) return;
+      // The first comes as a whole, as a panel that grows moves what is below it.
+      const isFirst = why.decision === null;
       why = { ...why, decision: found };
-      drawWhy();
+      if (!isFirst) drawWhy();
       const [previous, changes] = await Promise.all([
         decisions(namespace, name, { before: seq, limit: 1, signal }), decisions(namespace, name, { before: seq + 1, changes: true, limit: 5, signal }),
       ]);
@@ -274,8 +276,10 @@ export function open(host, here) {
     const at = pool?.decisionSeq ?? clocks.headPosition() ?? 1;
     // The decision in force may be older than the moment: going back goes to it first.
     const from = !isLater && address.at() && moment?.seq > at ? at + 1 : at;
+    const isElsewhere = address.watchful();
     try {
       const found = await neighbour(namespace, name, from, { isLater, changes: changesOnly });
+      if (isElsewhere()) return;
       if (found) address.travel(String(found.seq));
       else say(isLater ? "That was the last decision. Live is one key away: l." : "That was the first decision.");
     } catch (error) {
@@ -320,10 +324,12 @@ export function open(host, here) {
     if (playing) stop();
     const condition = text.replace(/\s+/g, "").replace(/^firstwaited|^waited/, "oldestWait");
     let before = moment?.seq ?? undefined;
+    const isElsewhere = address.watchful();
     try {
       if (!(await has("/v1/pools/{namespace}/{name}/when"))) return say("This service can't look for moments.", { level: "bad" });
       for (let pages = 0; pages < 50; pages += 1) {
         const answer = await get(`${poolPath(namespace, name)}/when`, { query: { condition, before } });
+        if (isElsewhere()) return;
         if (answer.found) return address.travel(String(answer.found.seq));
         if (!answer.searchedTo || answer.searchedTo <= 1) break;
         before = answer.searchedTo;
