@@ -171,13 +171,18 @@ class Browser:
         return self.evaluate(f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.innerText)")
 
     def place(self, selector, containing=None):
-        script = f"""(() => {{
+        """Where something is, once it stands still: a page that loads or scrolls moves it, and a person waits for that."""
+        script = f"""(async () => {{
+          const frame = () => new Promise(requestAnimationFrame);
           const all = [...document.querySelectorAll({json.dumps(selector)})].filter((e) => e.getClientRects().length > 0);
           const e = all.find((each) => {json.dumps(containing)} === null || each.textContent.includes({json.dumps(containing)}));
           if (!e) return null;
           const box = e.getBoundingClientRect();
           if (box.top < 60 || box.bottom > innerHeight - 10) e.scrollIntoView({{block: 'center', behavior: 'instant'}});
+          const before = e.getBoundingClientRect();
+          for (let frames = 0; frames < 4; frames += 1) await frame();
           const place = e.getBoundingClientRect();
+          if (!e.isConnected || place.top !== before.top || place.left !== before.left) return null;
           return [place.left + place.width / 2, place.top + place.height / 2, place.width, place.height, place.left, place.top];
         }})()"""
         return self.until(script, f"{selector} {containing or ''} can be seen")

@@ -343,7 +343,8 @@ def playing_moves_the_moment_and_stops(stage):
     browser = stage.browser
     first = next(item for item in stage.service.get("/v1/decisions?pool=tour/well&limit=10")["items"])
     stage.open(f"/pools/tour/well?at={first['seq']}&last=5m")
-    browser.until("document.querySelector('.steps button') !== null", "the buttons")
+    settled(stage, "tour/well", first["seq"])
+    browser.until("['.plot .line.demand', '.why-head'].every((each) => document.querySelector(each))", "all of it")
     browser.click(".steps button", "▶ ×1")
     browser.until("/T/.test(new URLSearchParams(location.search).get('at'))", "the moment moves")
     began = stage.param("at")
