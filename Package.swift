@@ -253,6 +253,8 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict),
+        // The log's stream on NATS JetStream.
+        .target(name: "JetStreamLog", dependencies: ["Basics", "Machine", "EventLog", "NATSClient", log], swiftSettings: strict),
         .target(
             name: "ObjectStorage",
             dependencies: [
@@ -297,7 +299,7 @@ let package = Package(
                 "Series",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
-                "SubstrateGateway", "Telemetry", "Output", "Outward",
+                "SubstrateGateway", "Telemetry", "Output", "Outward", "NATSClient", "JetStreamLog",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -350,8 +352,8 @@ let package = Package(
         .testTarget(
             name: "EventLogTests",
             dependencies: [
-                "Basics", "Machine", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "Basics", "Machine", "Domain", "EventLog", "TestSupport", "NATSClient", "NATSServers", "JetStreamLog", log,
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
@@ -408,7 +410,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
                 "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
-                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", log,
+                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", "NATSClient", "NATSServers", "JetStreamLog", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),

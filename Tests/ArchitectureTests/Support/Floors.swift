@@ -29,7 +29,7 @@ struct Floor: Sendable {
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
-        "Series", "ServiceClient", "SubstrateGateway", "Telemetry", "Output", "Outward",
+        "Series", "ServiceClient", "SubstrateGateway", "Telemetry", "Output", "Outward", "NATSClient", "JetStreamLog",
     ]
 
     static let table: [Floor] = [
@@ -79,6 +79,7 @@ struct Floor: Sendable {
         Floor(
             target: "Kubernetes", level: 3, ours: belowThree.union(["ControlLoop", "HTTPTransport", "HTTPCalls"]),
             packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
+        Floor(target: "JetStreamLog", level: 3, ours: ["Basics", "Machine", "EventLog", "NATSClient"], packages: ["Logging"]),
         Floor(
             target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPCalls", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
