@@ -33,8 +33,8 @@ final class Handover: LoopHandover {
     /// What waits for the leader's answer: beyond either, callers are told to come again.
     private static let requestsMost = 4_096
     private static let bytesMost = 64 << 20
-    /// For one answer of the leader, which may wait for an election of the stream's.
-    private static let answerBound = Duration.seconds(10)
+    /// For one answer of the leader. Where its answer was lost, it is asked again; where it waits for the stream, the repeat is a duplicate.
+    private static let answerBound = Duration.seconds(3)
     /// From the first attempt to the last.
     private static let wholeBound = Duration.seconds(30)
     /// How long a caller waits for somebody to lead.

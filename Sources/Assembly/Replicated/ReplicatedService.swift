@@ -24,6 +24,8 @@ struct ReplicatedService: Sendable {
 
     /// A new file can't be begun without the stream: so long its servers are waited for.
     private static let openBound = Duration.seconds(60)
+    /// How long a caller's commit waits for a certain answer of the stream: most elections of its servers are over by then.
+    private static let settleMicroseconds: Int64 = 12_000_000
     private static let openPause = Duration.seconds(1)
 
     func run(
@@ -73,6 +75,7 @@ struct ReplicatedService: Sendable {
     private func openLog(_ commits: JetStreamCommits) async throws -> EventLog {
         var replica = ReplicaSettings(stream: commits, instance: settings.instanceName, session: .random(in: 1 ... .max))
         replica.leaseMicroseconds = Int64(settings.leaseSeconds * 1e6)
+        replica.settleMicroseconds = Self.settleMicroseconds
         let began = ContinuousClock.now
         while true {
             do {

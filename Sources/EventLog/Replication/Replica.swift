@@ -24,6 +24,8 @@ final class Replica {
     private var heardAt: Int64
     /// How long the stream must be silent before this instance stands for election.
     private var patience: Int64 = 0
+    /// The stream gave no certain answer to the last commit: the next is told so soon, and doesn't wait as long behind it.
+    private var isUncertain = false
     /// It stands for no election any more: it is about to end.
     private var abstains = false
     private(set) var stopped: LogError?
@@ -57,9 +59,20 @@ final class Replica {
 
     /// The stream has taken what was sent at `sentAt`, and the file what it says.
     func noteAccepted(sentAt: Int64) {
+        isUncertain = false
         acceptedAt = max(acceptedAt, sentAt)
         heardAt = max(heardAt, sentAt)
     }
+
+    /// Until when a commit that is published now may wait for a certain answer.
+    var settleDeadline: Int64 {
+        settings.clock().addingClamped(
+            isUncertain ? min(Self.uncertainMicroseconds, settings.settleMicroseconds) : settings.settleMicroseconds)
+    }
+
+    func noteUncertain() { isUncertain = true }
+
+    private static let uncertainMicroseconds: Int64 = 1_000_000
 
     /// Writes how far the file has got, in the transaction of what it got.
     func advance(to next: ReplicaPlace) throws { try table.write(next) }

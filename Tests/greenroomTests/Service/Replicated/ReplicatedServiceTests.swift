@@ -40,7 +40,8 @@ struct ReplicatedServiceTests {
     }
 
     private func position(_ response: APIResponse?) throws -> Int64 {
-        try #require(try JSONValue(parsing: #require(response).body)["lastSeq"].integer)
+        let body = try #require(response).body
+        return try #require(try JSONValue(parsing: body)["lastSeq"].integer)
     }
 
     @Test("any instance takes events; a stop hands the lead over; a kill costs a lease; all logs are equal")
@@ -56,8 +57,8 @@ struct ReplicatedServiceTests {
 
         // Whoever is asked, it is written once, and read everywhere.
         #expect(await instances[others[0]].send("e1")?.status == 200)
-        let again = await instances[first].send("e1")
-        #expect(try JSONValue(parsing: #require(again).body)["duplicates"].integer == 1)
+        let again = try #require(await instances[first].send("e1"))
+        #expect(try JSONValue(parsing: again.body)["duplicates"].integer == 1)
         let seq = try position(await instances[others[1]].send("e2"))
         for instance in instances {
             let pools = await instance.query(APIRequest(path: "/v1/policies?after=\(seq)"))
