@@ -253,6 +253,12 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict),
+        // The log's stream on NATS JetStream.
+        .target(
+            name: "JetStreamLog",
+            dependencies: [
+                "Basics", "Machine", "Domain", "EventLog", "NATSClient", log, .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: strict),
         .target(
             name: "ObjectStorage",
             dependencies: [
@@ -297,7 +303,7 @@ let package = Package(
                 "Series",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
-                "SubstrateGateway", "Telemetry", "Output", "Outward",
+                "SubstrateGateway", "Telemetry", "Output", "Outward", "NATSClient", "JetStreamLog",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -332,7 +338,7 @@ let package = Package(
             dependencies: [
                 "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "Views", "Policies", "Replay", "Simulation",
                 "ServiceClient", "WorkerAgent",
-                "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
+                "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "NATSClient", "JetStreamLog", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -354,6 +360,12 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "JetStreamLogTests",
+            dependencies: [
+                "Basics", "Machine", "Domain", "EventLog", "TestSupport", "NATSClient", "NATSServers", "JetStreamLog", log,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: strict),
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
