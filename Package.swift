@@ -356,8 +356,8 @@ let package = Package(
         .testTarget(
             name: "EventLogTests",
             dependencies: [
-                "Basics", "Machine", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "Basics", "Machine", "Domain", "EventLog", "TestSupport", "NATSClient", "NATSServers", "JetStreamLog", log,
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
@@ -420,7 +420,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
                 "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
-                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", log,
+                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", "NATSClient", "NATSServers", "JetStreamLog", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),

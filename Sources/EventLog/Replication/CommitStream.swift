@@ -83,10 +83,12 @@ package enum StreamTrouble: Error, Hashable, Sendable, CustomStringConvertible {
     case replaced(was: String, is: String)
     /// What comes next was purged; the stream begins at `first`.
     case purged(first: UInt64)
+    /// The stream, its server or its settings can't be used as they are. No time mends it.
+    case unfit(String)
 
     package var description: String {
         switch self {
-        case .unavailable(let problem): problem
+        case .unavailable(let problem), .unfit(let problem): problem
         case .missing: "the stream isn't there"
         case .replaced(let was, let new): "the stream was made anew at \(new); this log follows the one of \(was)"
         case .purged(let first): "the stream begins at sequence \(first)"

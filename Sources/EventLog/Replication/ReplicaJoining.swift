@@ -106,6 +106,7 @@ struct ReplicaJoining {
             switch error {
             case .unavailable(let problem): throw unreachable(problem)
             case .missing, .replaced, .purged: throw refused(error.description, "make the stream, or name another")
+            case .unfit(let problem): throw refused(problem, "set it right, and start this instance again")
             }
         }
     }
