@@ -75,7 +75,8 @@ package struct LogMigration {
                 problem: "what is in the stream isn't this log: \(compared.result.problem ?? "\(compared.result)")",
                 hint: "delete the stream and migrate again; if that happens again, run `log verify` on the file")
         }
-        try log.noteStream(ReplicaPlace(stream: status.name, created: try self.status().created, sequence: sequence, fence: 1, leader: Self.instance))
+        try log.noteStream(
+            ReplicaPlace(stream: status.name, created: try self.status().created, sequence: sequence, fence: 1, leader: Self.instance))
         let last = try log.reader.commit(with: head)
         return Report(
             events: head, commits: commits + place.sequence - 1, continuedAfter: place.position, sequence: sequence,

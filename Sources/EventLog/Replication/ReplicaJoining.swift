@@ -31,6 +31,7 @@ struct ReplicaJoining {
         }
         if let place {
             try check(place, status)
+            try checkEnd(place, status, link: LogCatalog.lastCommit(db)?.hash ?? CommitHash.genesis(logID: logID), head: head)
             return try Replica(db, settings: settings, logID: logID, path: path, place: place)
         }
         guard head.seq == 0 else {
@@ -67,6 +68,26 @@ struct ReplicaJoining {
         guard status.first <= place.sequence + 1 else { throw purged(status, place.sequence) }
     }
 
+    /// A file that went on without the stream has another end than the message it followed last. It must not write: its messages would stop
+    /// all others.
+    private func checkEnd(_ place: ReplicaPlace, _ status: StreamStatus, link: [UInt8], head: Head) throws {
+        guard place.sequence >= max(status.first, 1), place.sequence <= status.last else { return }
+        let (entry, problem) = entry(at: place.sequence)
+        guard let entry else { throw unreachable(problem) }
+        let message: ReplicaMessage
+        do { message = try ReplicaMessage(entry.bytes) } catch {
+            throw refused(
+                "message \(entry.sequence) of the stream \(status.name) is none of a log: \(error.description)", "find out who wrote it")
+        }
+        let there = if case .commit(let content) = message.content { content.link } else { message.previous }
+        guard there == link else {
+            throw refused(
+                "at position \(head.seq) it has another commit than the stream \(status.name) at message \(place.sequence)",
+                "it was written without the stream, or has diverged: compare with `log verify --against`; give the path of a new file, or migrate this one into a new stream"
+            )
+        }
+    }
+
     // MARK: - The stream's log
 
     private func found(with id: [UInt8]) throws -> [UInt8] {
@@ -83,21 +104,27 @@ struct ReplicaJoining {
     }
 
     private func idOfStream(_ status: StreamStatus) throws -> [UInt8] {
-        let deadline = settings.clock().addingClamped(settings.settleMicroseconds)
-        var attempt = 0
-        var entry: StreamEntry?
-        var problem = "its first message, \(status.first), can't be read"
-        while true {
-            do throws(StreamTrouble) { entry = try settings.stream.entry(at: max(status.first, 1)) } catch { problem = error.description }
-            if entry != nil || settings.clock() >= deadline { break }
-            attempt += 1
-            settings.stream.pause(attempt)
-        }
+        let (entry, problem) = entry(at: max(status.first, 1))
         guard let entry else { throw unreachable(problem) }
         do { return try ReplicaMessage(entry.bytes).logID } catch {
             throw refused(
                 "message \(entry.sequence) of the stream \(status.name) is none of a log: \(error.description)",
                 "name the stream of a log, or a new one")
+        }
+    }
+
+    /// Asks again until it is there, for a while.
+    private func entry(at sequence: UInt64) -> (StreamEntry?, problem: String) {
+        let deadline = settings.clock().addingClamped(settings.settleMicroseconds)
+        var attempt = 0
+        var problem = "message \(sequence) can't be read"
+        while true {
+            do throws(StreamTrouble) {
+                if let entry = try settings.stream.entry(at: sequence) { return (entry, problem) }
+            } catch { problem = error.description }
+            guard settings.clock() < deadline else { return (nil, problem) }
+            attempt += 1
+            settings.stream.pause(attempt)
         }
     }
 

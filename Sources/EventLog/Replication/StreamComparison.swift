@@ -98,13 +98,17 @@ package struct StreamComparison: Hashable, Sendable {
                     problem: "it ends at position \(own), and the stream begins at \(first): what lies between was purged",
                     hint: "compare with another instance's file")
             }
-            let before = theirs == 0 ? CommitHash.genesis(logID: log.catalog.logID) : try log.reader.commit(with: theirs).map { $0.last == theirs ? $0.hash : [] }
+            let before =
+                theirs == 0
+                ? CommitHash.genesis(logID: log.catalog.logID)
+                : try log.reader.commit(with: theirs).map { $0.last == theirs ? $0.hash : [] }
             if before != previous { difference = .differs(at: max(theirs, 1)) }
         }
 
         var result: LogComparison {
             if let difference { return difference }
-            return own == theirs ? .same(through: own) : own < theirs ? .isBehind(through: own, of: theirs) : .isAhead(through: own, of: theirs)
+            return own == theirs
+                ? .same(through: own) : own < theirs ? .isBehind(through: own, of: theirs) : .isAhead(through: own, of: theirs)
         }
     }
 }

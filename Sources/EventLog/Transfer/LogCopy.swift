@@ -32,7 +32,8 @@ extension EventLog {
             }
         } catch { throw LogError(wrapping: error, operation: "copy into \(target)", path: path) }
         guard let facts = try Self.facts(path: target) else {
-            throw LogError(.damaged, operation: "copy into \(target)", path: path, problem: "the copy is empty", hint: "see what writes to it")
+            throw LogError(
+                .damaged, operation: "copy into \(target)", path: path, problem: "the copy is empty", hint: "see what writes to it")
         }
         return facts
     }
@@ -50,6 +51,8 @@ extension EventLog {
             // Before the database: a write-ahead log beside another database would be copied into it.
             for suffix in ["-wal", "-shm", "-head"] { try removeIfThere(path + suffix) }
             guard rename(copy, path) == 0 else { throw FileSync.systemError() }
+            // What looking at the copy left.
+            removeLog(at: copy)
             try FileSync.run(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         } catch {
             throw LogError(
@@ -60,7 +63,8 @@ extension EventLog {
 
     private static func check(_ there: LogFacts, isBegunBy coming: LogFacts, _ copy: String, _ path: String) throws(LogError) {
         guard there.id == coming.id else {
-            throw refused(path, "it is another log than the copy", "move it away, with its -wal and -head: the instance then joins by itself")
+            throw refused(
+                path, "it is another log than the copy", "move it away, with its -wal and -head: the instance then joins by itself")
         }
         let log = try openReadOnly(path: copy)
         defer { log.close() }

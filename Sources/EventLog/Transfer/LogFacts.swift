@@ -22,7 +22,9 @@ package struct LogFacts: Hashable, Sendable {
         package var created: String
         package var sequence: UInt64
 
-        package init(name: String, created: String, sequence: UInt64) { (self.name, self.created, self.sequence) = (name, created, sequence) }
+        package init(name: String, created: String, sequence: UInt64) {
+            (self.name, self.created, self.sequence) = (name, created, sequence)
+        }
     }
 
     init(_ db: Database, logID: [UInt8]) throws {

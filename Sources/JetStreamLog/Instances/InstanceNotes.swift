@@ -31,7 +31,8 @@ package struct InstanceNote: Hashable, Sendable, Codable {
 
     enum CodingKeys: String, CodingKey { case instance, role, position, sequence, fence, version, problem }
 
-    package init(instance: String, role: Role, position: Position, sequence: UInt64, fence: UInt64, version: String, problem: String? = nil) {
+    package init(instance: String, role: Role, position: Position, sequence: UInt64, fence: UInt64, version: String, problem: String? = nil)
+    {
         (self.instance, self.role, self.position, self.sequence) = (instance, role, position, sequence)
         (self.fence, self.version, self.problem) = (fence, version, problem)
     }
@@ -70,7 +71,8 @@ package struct InstanceNotes: Sendable {
         }
         var found: [InstanceNote] = []
         for name in names {
-            guard let entry = try await keys.get(name), var note = try? JSONDecoder().decode(InstanceNote.self, from: Data(entry.value)) else {
+            guard let entry = try await keys.get(name), var note = try? JSONDecoder().decode(InstanceNote.self, from: Data(entry.value))
+            else {
                 continue
             }
             note.at = LogTime(microseconds: entry.nanoseconds / 1_000)

@@ -4,7 +4,7 @@
 // continues; a damaged one is passed over for the next. A file is replaced only by a copy that continues it: what has diverged stays, and
 // the instance says so. Whatever else doesn't fit (another stream, one made anew) is left to opening the log, which names it.
 
-package import EventLog
+import EventLog
 package import NATSClient
 
 package struct LogJoining: Sendable {

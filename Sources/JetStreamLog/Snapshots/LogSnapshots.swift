@@ -4,6 +4,7 @@
 // one in order of age; what it is a copy of stands in its metadata. An object becomes visible with its last message, so a snapshot that
 // broke off is never seen. The stream is purged only up to the oldest snapshot that is kept.
 
+import Basics
 package import Domain
 package import EventLog
 import Foundation

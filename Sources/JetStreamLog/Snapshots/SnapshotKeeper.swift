@@ -12,6 +12,7 @@ package import Logging
 package import NATSClient
 
 package struct SnapshotSettings: Hashable, Sendable {
+    /// 0 takes none, and nothing is purged.
     package var everyEvents: Position = 1_000_000
     package var keep = 3
     package var replicas = 3
@@ -83,7 +84,9 @@ package struct SnapshotKeeper: Sendable {
     private func copy(to path: String) async throws -> LogFacts {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread { [log] in
-                do throws(LogError) { continuation.resume(returning: try log.copy(to: path)) } catch { continuation.resume(throwing: error) }
+                do throws(LogError) { continuation.resume(returning: try log.copy(to: path)) } catch {
+                    continuation.resume(throwing: error)
+                }
             }
         }
     }

@@ -7,7 +7,7 @@
 
 import Basics
 import Crypto
-package import EventLog
+import EventLog
 import Foundation
 package import Logging
 package import NATSClient

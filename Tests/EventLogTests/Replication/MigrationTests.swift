@@ -127,7 +127,10 @@ struct MigrationTests {
         // Message 1 is the election, so commit 21 is message 22. Its rows are others under the same link.
         let whole = try #require(replicas.twin.bytes(at: 22))
         var message = try ReplicaMessage(whole)
-        guard case .commit(var content) = message.content else { return Issue.record("message 22 is no commit") }
+        guard case .commit(var content) = message.content else {
+            Issue.record("message 22 is no commit")
+            return
+        }
         content.staged.batch.at = content.staged.batch.at.adding(microseconds: 1)
         message.content = .commit(content)
         let other = try message.encoded()
@@ -157,5 +160,32 @@ struct MigrationTests {
         #expect(try compare(replicas.path("b"), replicas.twin).result == .isBehind(through: 5, of: 9))
         replicas.twin.state.withLock { $0.last = 6 }
         #expect(try compare(replicas.path("a"), replicas.twin).result == .isAhead(through: 9, of: 5))
+    }
+
+    @Test("an instance's file is a log of its own; once it has gone on alone it can't follow the stream again")
+    func wayBack() throws {
+        let replicas = try Replicas()
+        let leader = try replicas.open("a")
+        for k in 0..<20 { try leader.appendNow(.one("id-\(k)")) }
+        let follower = try replicas.open("b", session: 2)
+        while follower.followStream(tends: false) {}
+        follower.close()
+        var alone = EventLog.Configuration.test(replicas.path("b"))
+        alone.replica = nil
+        // Opened and closed it is what it was.
+        try EventLog.open(alone).close()
+        let again = try replicas.open("b", session: 3)
+        #expect(again.head.seq == 20)
+        again.close()
+        let embedded = try EventLog.open(alone)
+        #expect(try embedded.appendNow(.one("alone")).positions == [21])
+        #expect(try embedded.appendNow(.one("id-3")).duplicates == 1)
+        #expect(try embedded.verify().isSound)
+        embedded.close()
+        let refused = #expect(throws: LogError.self) { try replicas.open("b", session: 4) }
+        #expect(refused?.problem.contains("another commit than the stream") == true, "\(refused?.description ?? "")")
+        // It goes on as a stream of its own.
+        let other = StreamTwin()
+        #expect(try migrate(replicas.path("b"), StreamLink(other)).events == 21)
     }
 }
