@@ -95,25 +95,30 @@ struct LogJetStreamMigrateCommand: AsyncParsableCommand {
         let report = try await StreamAccess.waiting(settings, mayCreate: true) { commits throws(LogError) in
             let meters = StepMeters(total: total)
             defer { meters.finish() }
-            return try LogMigration.run(path: path, stream: commits) { meters.update($0, $1) }
+            return try LogMigration.run(path: path, stream: commits, progress: { meters.update($0, $1) })
         }
-        let json = JSONValue.object([
-            .init(key: "stream", value: .string(settings.stream)), .init(key: "events", value: .number(String(report.events))),
-            .init(key: "commits", value: .number(String(report.commits))),
-            .init(key: "continuedAfter", value: .number(String(report.continuedAfter))),
-            .init(key: "lastSequence", value: .number(String(report.sequence))),
-            .init(key: "lastHash", value: .string(Hex.text(report.link))),
-        ])
-        Terminal.write(
-            try format.output.text(json) {
-                let continued = report.continuedAfter > 0 ? " (continued after position \(Grouped.text(report.continuedAfter)))" : ""
-                return """
-                    \(path) is in the stream \(settings.stream)\(continued): \(Grouped.text(report.events)) events in \
-                    \(Grouped.text(Int64(clamping: report.commits))) commits, each compared with its message; last hash \(Hex.text(report.link))
-                    Start the service with log.jetstream, on this file or on none.
+        Terminal.write(try format.output.text(Self.json(report, settings.stream)) { Self.text(report, path, settings.stream) })
+    }
 
-                    """
-            })
+    private static func json(_ report: LogMigration.Report, _ stream: String) -> JSONValue {
+        var members: [JSONValue.Member] = [.init(key: "stream", value: .string(stream))]
+        members.append(.init(key: "events", value: .number(String(report.events))))
+        members.append(.init(key: "commits", value: .number(String(report.commits))))
+        members.append(.init(key: "continuedAfter", value: .number(String(report.continuedAfter))))
+        members.append(.init(key: "lastSequence", value: .number(String(report.sequence))))
+        members.append(.init(key: "lastHash", value: .string(Hex.text(report.link))))
+        return .object(members)
+    }
+
+    private static func text(_ report: LogMigration.Report, _ path: String, _ stream: String) -> String {
+        let continued = report.continuedAfter > 0 ? " (continued after position \(Grouped.text(report.continuedAfter)))" : ""
+        let commits = Grouped.text(Int64(clamping: report.commits))
+        return """
+            \(path) is in the stream \(stream)\(continued): \(Grouped.text(report.events)) events in \(commits) commits, each compared with its message
+            Last hash: \(Hex.text(report.link))
+            Start the service with log.jetstream, on this file or on none.
+
+            """
     }
 
     private static func position(_ path: String) throws -> Position {

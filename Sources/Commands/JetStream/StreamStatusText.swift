@@ -30,42 +30,55 @@ struct StreamStatusText {
     func text(isWide: Bool) -> String {
         let info = survey.info
         let replicas = info.configuration.replicas ?? 1
-        var text =
-            "stream \(info.configuration.name): messages \(number(info.state.firstSequence)) to \(number(last)), \(number(info.state.bytes)) bytes, \(replicas == 1 ? "1 replica" : "\(replicas) replicas"), made \(info.created)\n"
-        text += survey.leader.map { "leader: \($0)\n" } ?? (info.cluster == nil || survey.servers.count == 1 ? "" : "no leader\n")
-        text += "\n" + servers(isWide).text
-        text += "\n" + (survey.instances.isEmpty ? "No instance has noted its position.\n" : instances(isWide).text)
-        text += "\n" + (survey.snapshots.isEmpty ? "No snapshots.\n" : snapshots().text)
-        text += "\n" + Self.unknown.joined(separator: "\n") + "\n"
+        var text = "stream \(info.configuration.name): messages \(number(info.state.firstSequence)) to \(number(last))"
+        text +=
+            ", \(number(info.state.bytes)) bytes, " + (replicas == 1 ? "1 replica" : "\(replicas) replicas") + ", made \(info.created)\n"
+        if let leader = survey.leader { text += "leader: \(leader)\n" }
+        let parts: [String] = [
+            servers(isWide).text, survey.instances.isEmpty ? "No instance has noted its position.\n" : instances(isWide).text,
+            survey.snapshots.isEmpty ? "No snapshots.\n" : snapshots().text, Self.unknown.joined(separator: "\n") + "\n",
+        ]
+        for part in parts { text += "\n" + part }
         return text
     }
 
     private func number(_ value: UInt64) -> String { Grouped.text(Int64(clamping: value)) }
 
     private func servers(_ isWide: Bool) -> Table {
-        var table = Table(["SERVER", "ROLE", "#FIRST", "#LAST", "SAME"] + (isWide ? ["ADDRESS", "VERSION", "#LAG"] : []) + ["NOTE"])
+        var titles: [String] = ["SERVER", "ROLE", "#FIRST", "#LAST", "SAME"]
+        if isWide { titles += ["ADDRESS", "VERSION", "#LAG"] }
+        var table = Table(titles + ["NOTE"])
         for server in survey.servers {
-            var cells = [
-                server.name, server.role == .none ? "no copy" : server.role.rawValue, server.first.map(number) ?? "?",
-                server.last.map(number) ?? "?", server.isSame.map { $0 ? "yes" : "NO" } ?? "?",
-            ]
-            if isWide { cells += [server.address ?? "?", server.version ?? "?", server.lagByLeader.map(number) ?? "-"] }
-            table.add(cells + [server.problem ?? ""])
+            var cells: [String] = [server.name]
+            cells.append(server.role == .none ? "no copy" : server.role.rawValue)
+            cells.append(known(server.first))
+            cells.append(known(server.last))
+            cells.append(server.isSame == nil ? "?" : server.isSame == true ? "yes" : "NO")
+            if isWide { cells += [server.address ?? "?", server.version ?? "?", known(server.lagByLeader)] }
+            cells.append(server.problem ?? "")
+            table.add(cells)
         }
         return table
     }
 
+    private func known(_ value: UInt64?) -> String { value.map { number($0) } ?? "?" }
+
     private func instances(_ isWide: Bool) -> Table {
-        var table = Table(["INSTANCE", "ROLE", "#POSITION", "#MESSAGE", "#BEHIND", "SEEN"] + (isWide ? ["VERSION"] : []) + ["NOTE"])
+        var titles: [String] = ["INSTANCE", "ROLE", "#POSITION", "#MESSAGE", "#BEHIND", "SEEN"]
+        if isWide { titles.append("VERSION") }
+        var table = Table(titles + ["NOTE"])
         for note in survey.instances {
             let age = age(note)
-            var problem = note.problem ?? ""
-            if problem.isEmpty, age > InstanceNotes.freshSeconds { problem = "it doesn't run, or can't reach the servers" }
-            table.add(
-                [
-                    note.instance, age > InstanceNotes.freshSeconds ? "gone" : note.role.rawValue, Grouped.text(note.position),
-                    number(note.sequence), number(behind(note)), DurationText.age(age) + " ago",
-                ] + (isWide ? [note.version] : []) + [problem])
+            let isGone = age > InstanceNotes.freshSeconds
+            var cells: [String] = [note.instance]
+            cells.append(isGone ? "gone" : note.role.rawValue)
+            cells.append(Grouped.text(note.position))
+            cells.append(number(note.sequence))
+            cells.append(number(behind(note)))
+            cells.append(DurationText.age(age) + " ago")
+            if isWide { cells.append(note.version) }
+            cells.append(note.problem ?? (isGone ? "it doesn't run, or can't reach the servers" : ""))
+            table.add(cells)
         }
         return table
     }
@@ -79,69 +92,86 @@ struct StreamStatusText {
     }
 
     private func age(_ note: InstanceNote) -> Double {
-        guard let at = note.at else { return .infinity }
+        guard let at = note.at else { return Self.longAgo }
         return max(0, Double(now.microseconds(since: at)) / 1e6)
     }
+
+    private static let longAgo = 1e9
 
     /// Messages that came since. A note is some seconds old, so it counts those too.
     private func behind(_ note: InstanceNote) -> UInt64 { last > note.sequence ? last - note.sequence : 0 }
 
     // MARK: - For scripts
 
-    var json: JSONValue {
-        let info = survey.info
-        return .object(
-            [
-                .init(
-                    key: "stream",
-                    value: .object(
-                        [
-                            .init(key: "name", value: .string(info.configuration.name)),
-                            .init(key: "created", value: .string(info.created)),
-                            .init(key: "replicas", value: .number(String(info.configuration.replicas ?? 1))),
-                            .init(key: "firstSequence", value: .number(String(info.state.firstSequence))),
-                            .init(key: "lastSequence", value: .number(String(last))),
-                            .init(key: "messages", value: .number(String(info.state.messages))),
-                            .init(key: "bytes", value: .number(String(info.state.bytes))),
-                        ] + member("leader", survey.leader))),
-                .init(key: "same", value: .bool(survey.differing.isEmpty)),
-                .init(key: "servers", value: .array(survey.servers.map(json))),
-                .init(key: "instances", value: .array(survey.instances.map(json))),
-                .init(key: "snapshots", value: .array(survey.snapshots.map(json))),
-                .init(key: "unknown", value: .array(Self.unknown.map { .string($0) })),
-            ] + member("comparedAt", survey.comparedAt))
+    /// Members that aren't there where nothing is known.
+    private struct Members {
+        var all: [JSONValue.Member] = []
+        mutating func add(_ key: String, _ value: JSONValue) { all.append(JSONValue.Member(key: key, value: value)) }
+        mutating func add(_ key: String, _ text: String?) { if let text { add(key, JSONValue.string(text)) } }
+        mutating func add(_ key: String, _ number: UInt64?) { if let number { add(key, JSONValue.number(String(number))) } }
+        mutating func add(_ key: String, _ number: Int64) { add(key, JSONValue.number(String(number))) }
+        mutating func add(_ key: String, _ isSo: Bool?) { if let isSo { add(key, JSONValue.bool(isSo)) } }
     }
 
-    private func member(_ key: String, _ text: String?) -> [JSONValue.Member] { text.map { [.init(key: key, value: .string($0))] } ?? [] }
-    private func member(_ key: String, _ value: UInt64?) -> [JSONValue.Member] {
-        value.map { [.init(key: key, value: .number(String($0)))] } ?? []
+    var json: JSONValue {
+        let info = survey.info
+        var stream = Members()
+        stream.add("name", info.configuration.name)
+        stream.add("created", info.created)
+        stream.add("replicas", Int64(info.configuration.replicas ?? 1))
+        stream.add("firstSequence", info.state.firstSequence)
+        stream.add("lastSequence", last)
+        stream.add("messages", info.state.messages)
+        stream.add("bytes", info.state.bytes)
+        stream.add("leader", survey.leader)
+        var members = Members()
+        members.add("stream", JSONValue.object(stream.all))
+        members.add("same", survey.differing.isEmpty)
+        members.add("comparedAt", survey.comparedAt)
+        members.add("servers", JSONValue.array(survey.servers.map { json($0) }))
+        members.add("instances", JSONValue.array(survey.instances.map { json($0) }))
+        members.add("snapshots", JSONValue.array(survey.snapshots.map { json($0) }))
+        members.add("unknown", JSONValue.array(Self.unknown.map { JSONValue.string($0) }))
+        return .object(members.all)
     }
 
     private func json(_ server: StreamSurvey.Server) -> JSONValue {
-        .object(
-            [.init(key: "name", value: .string(server.name)), .init(key: "role", value: .string(server.role.rawValue))]
-                + member("address", server.address) + member("version", server.version) + member("firstSequence", server.first)
-                + member("lastSequence", server.last) + (server.isSame.map { [.init(key: "same", value: .bool($0))] } ?? [])
-                + member("lagByLeader", server.lagByLeader) + member("problem", server.problem))
+        var members = Members()
+        members.add("name", server.name)
+        members.add("role", server.role.rawValue)
+        members.add("address", server.address)
+        members.add("version", server.version)
+        members.add("firstSequence", server.first)
+        members.add("lastSequence", server.last)
+        members.add("same", server.isSame)
+        members.add("lagByLeader", server.lagByLeader)
+        members.add("problem", server.problem)
+        return .object(members.all)
     }
 
     private func json(_ note: InstanceNote) -> JSONValue {
-        .object(
-            [
-                .init(key: "name", value: .string(note.instance)), .init(key: "role", value: .string(note.role.rawValue)),
-                .init(key: "position", value: .number(String(note.position))),
-                .init(key: "sequence", value: .number(String(note.sequence))),
-                .init(key: "lagMessages", value: .number(String(behind(note)))), .init(key: "fence", value: .number(String(note.fence))),
-                .init(key: "isFresh", value: .bool(age(note) <= InstanceNotes.freshSeconds)),
-                .init(key: "version", value: .string(note.version)),
-            ] + (note.at.map { [.init(key: "at", value: .string($0.rfc3339))] } ?? []) + member("problem", note.problem))
+        var members = Members()
+        members.add("name", note.instance)
+        members.add("role", note.role.rawValue)
+        members.add("position", note.position)
+        members.add("sequence", note.sequence)
+        members.add("lagMessages", behind(note))
+        members.add("fence", note.fence)
+        members.add("isFresh", age(note) <= InstanceNotes.freshSeconds)
+        members.add("version", note.version)
+        members.add("at", note.at?.rfc3339)
+        members.add("problem", note.problem)
+        return .object(members.all)
     }
 
     private func json(_ snapshot: LogSnapshot) -> JSONValue {
-        .object([
-            .init(key: "name", value: .string(snapshot.name)), .init(key: "position", value: .number(String(snapshot.position))),
-            .init(key: "sequence", value: .number(String(snapshot.sequence))), .init(key: "bytes", value: .number(String(snapshot.bytes))),
-            .init(key: "written", value: .string(snapshot.written)), .init(key: "lastHash", value: .string(snapshot.link)),
-        ])
+        var members = Members()
+        members.add("name", snapshot.name)
+        members.add("position", snapshot.position)
+        members.add("sequence", snapshot.sequence)
+        members.add("bytes", snapshot.bytes)
+        members.add("written", snapshot.written)
+        members.add("lastHash", snapshot.link)
+        return .object(members.all)
     }
 }
