@@ -369,7 +369,8 @@ let package = Package(
         .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop", "Replay",
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop",
+                "Replay",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],

@@ -20,6 +20,8 @@ package final class JetStreamCommits: CommitStream {
         /// The stream's last message as far as is known, if this process published it and nothing speaks against it since.
         var ownLast: UInt64?
         var missingSince: Duration?
+        /// Messages that the server still had when it sent the last one that was read.
+        var left: UInt64 = 0
         var isClosed = false
     }
 
@@ -29,6 +31,7 @@ package final class JetStreamCommits: CommitStream {
     private let mayCreate: Bool
     private let state = Mutex(State())
     private let arrival = Locked<@Sendable () -> Void>({})
+    private let answered = Locked<@Sendable (StreamAnswer) -> Void>({ _ in })
 
     /// A stream that isn't found for so long is missing. Servers that were just started may not know of it yet.
     private static let missingBound = Duration.seconds(15)
@@ -48,6 +51,12 @@ package final class JetStreamCommits: CommitStream {
 
     /// Calls `wake` when something has arrived; must be short.
     package func onArrival(_ wake: @escaping @Sendable () -> Void) { arrival.value = wake }
+
+    /// Calls `tell` with what became of each publish; must be short.
+    package func onAnswer(_ tell: @escaping @Sendable (StreamAnswer) -> Void) { answered.value = tell }
+
+    /// Messages that are in the stream and weren't applied yet, as far as its server has said.
+    package var behind: UInt64 { state.withLock { $0.tail == nil ? 0 : $0.left + UInt64($0.arrived.count) } }
 
     /// Ends what reads. The client is its owner's to shut down.
     package func close() {
@@ -144,6 +153,7 @@ package final class JetStreamCommits: CommitStream {
     }
 
     private func note(_ answer: StreamAnswer) {
+        answered.value(answer)
         state.withLock { state in
             if case .stored(let sequence) = answer { state.ownLast = sequence } else { state.ownLast = nil }
         }
@@ -178,6 +188,7 @@ package final class JetStreamCommits: CommitStream {
                 if taken.isEmpty { break }
                 state.withLock { state in
                     state.missingSince = nil
+                    state.left = taken.last?.left ?? 0
                     state.next = (taken.last?.sequence ?? 0) + 1
                     for message in taken where message.sequence > sequence {
                         state.arrived.append(StreamEntry(sequence: message.sequence, bytes: message.payload))

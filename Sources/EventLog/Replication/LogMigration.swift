@@ -3,7 +3,7 @@
 //   lock the file ─▶ is each commit small enough? ─▶ found, or find where it stopped ─▶ publish ─▶ read all back ─▶ note it in the file
 //
 // Each commit becomes one message, with its positions, times, names and links as they are. The first message is an election, as in every
-// stream; its bytes follow from the log's id, so a migration that was interrupted knows its own stream again and continues behind the last
+// stream, and the last a resignation, so an instance may lead at once; its bytes follow from the log's id, so a migration that was interrupted knows its own stream again and continues behind the last
 // commit that is there. Nothing else may write to the stream meanwhile: every publish expects the sequence before it.
 
 package import Domain
@@ -68,6 +68,12 @@ package struct LogMigration {
         }
         var sequence = place.sequence
         let commits = try publish(after: place.position, &sequence)
+        let last = try log.reader.commit(with: head)
+        if !place.isResigned {
+            let bytes = try ReplicaMessage(logID: log.catalog.logID, previous: last?.hash ?? [], content: .resignation(fence: 1)).encoded()
+            try settle(bytes, expecting: sequence, stream.publish(bytes, expecting: sequence).answer())
+        }
+        sequence += 1
         let compared = try StreamComparison.of(log, and: stream, clock: settings.clock) { progress(.comparing, $0) }
         guard compared.result == .same(through: head) else {
             throw LogError(
@@ -76,8 +82,7 @@ package struct LogMigration {
                 hint: "delete the stream and migrate again; if that happens again, run `log verify` on the file")
         }
         try log.noteStream(
-            ReplicaPlace(stream: status.name, created: try self.status().created, sequence: sequence, fence: 1, leader: Self.instance))
-        let last = try log.reader.commit(with: head)
+            ReplicaPlace(stream: status.name, created: try self.status().created, sequence: sequence, fence: 1, leader: ""))
         return Report(
             events: head, commits: commits + place.sequence - 1, continuedAfter: place.position, sequence: sequence,
             link: last?.hash ?? [])
@@ -92,15 +97,28 @@ package struct LogMigration {
         ).encoded(limit: stream.messageBytesLimit)
     }
 
-    private func resume(_ status: StreamStatus) throws -> (sequence: UInt64, position: Position) {
-        guard status.last > 0 else { return (0, 0) }
+    /// The last commit that is in the stream, and whether all of them are.
+    private struct Place {
+        var sequence: UInt64 = 0
+        var position: Position = 0
+        var isResigned = false
+    }
+
+    private func resume(_ status: StreamStatus) throws -> Place {
+        guard status.last > 0 else { return Place() }
         guard status.first <= 1, try entry(at: 1) == founding() else {
             throw refused(
                 "the stream \(status.name) isn't empty, and no migration of this log began it",
                 "give the name of a new stream; an instance's own file needs no migration")
         }
-        guard status.last > 1 else { return (1, 0) }
-        let message = try ReplicaMessage(try entry(at: status.last))
+        guard status.last > 1 else { return Place(sequence: 1) }
+        var sequence = status.last
+        var message = try ReplicaMessage(try entry(at: sequence))
+        var isResigned = false
+        if case .resignation(fence: 1) = message.content {
+            (isResigned, sequence) = (true, sequence - 1)
+            message = try ReplicaMessage(try entry(at: sequence))
+        }
         guard case .commit(let content) = message.content, content.fence == 1 else {
             throw refused(
                 "an instance leads the stream \(status.name) already",
@@ -111,7 +129,7 @@ package struct LogMigration {
                 "the stream \(status.name) holds another commit at position \(content.firstSeq)",
                 "delete the stream, or give the name of a new one: it began as a copy of this log and isn't one any more")
         }
-        return (status.last, content.lastSeq)
+        return Place(sequence: sequence, position: content.lastSeq, isResigned: isResigned)
     }
 
     private func entry(at sequence: UInt64) throws -> [UInt8] {

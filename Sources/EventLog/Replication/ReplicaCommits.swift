@@ -227,7 +227,8 @@ struct ReplicaCommits {
         if let stopped = replica.stopped { return .notWritable(reason: stopped.problem, hint: stopped.hint) }
         let leader = replica.place.leader
         return .notWritable(
-            reason: leader.isEmpty ? "no instance leads yet" : "this instance doesn't lead: \(leader) does", hint: "send it to the leader")
+            reason: leader.isEmpty ? "no instance leads at the moment" : "this instance doesn't lead: \(leader) does",
+            hint: "send it to the leader")
     }
 
     private var unread: AppendError {

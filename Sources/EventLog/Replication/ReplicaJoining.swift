@@ -30,8 +30,9 @@ struct ReplicaJoining {
             return try Replica(db, settings: settings, logID: logID, path: path, place: place)
         }
         if let place {
-            try check(place, status)
-            try checkEnd(place, status, link: LogCatalog.lastCommit(db)?.hash ?? CommitHash.genesis(logID: logID), head: head)
+            let settled = try settled(place, status)
+            try check(place, settled)
+            try checkEnd(place, settled, link: LogCatalog.lastCommit(db)?.hash ?? CommitHash.genesis(logID: logID), head: head)
             return try Replica(db, settings: settings, logID: logID, path: path, place: place)
         }
         guard head.seq == 0 else {
@@ -48,6 +49,19 @@ struct ReplicaJoining {
         return try Replica(
             db, settings: settings, logID: logID, path: path, place: ReplicaPlace(stream: status.name, created: status.created))
     }
+
+    /// A server that was just started, or elected, may not know its last messages yet.
+    private func settled(_ place: ReplicaPlace, _ first: StreamStatus) throws(LogError) -> StreamStatus {
+        var status = first
+        for attempt in 0..<Self.statusAttempts where place.created == status.created && place.sequence > status.last {
+            settings.stream.pause(attempt + 1)
+            status = try self.status()
+        }
+        return status
+    }
+
+    /// Looks at a stream that seems to have lost messages, before that is believed.
+    private static let statusAttempts = 20
 
     private func check(_ place: ReplicaPlace, _ status: StreamStatus) throws(LogError) {
         guard place.stream == status.name else {

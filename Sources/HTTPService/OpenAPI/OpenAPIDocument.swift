@@ -32,6 +32,7 @@ enum OpenAPIDocument {
         "After":{"name":"after","in":"query","description":"next of the page before","schema":{"type":"string"}},
         "AfterSeq":{"name":"after","in":"query","description":"Only events after this position","schema":{"type":"integer","minimum":0,"default":0}},
         "At":{"name":"at","in":"query","description":"A position or a time: the state then","schema":{"type":"string"}},
+        "Folded":{"name":"after","in":"query","description":"Waits until this position is folded, at most 10 s. Listings in pages take the header Greenroom-After","schema":{"type":"integer","minimum":0}},
         "From":{"name":"from","in":"query","description":"A position or a time, included","schema":{"type":"string"}},
         "To":{"name":"to","in":"query","description":"A position or a time, included","schema":{"type":"string"}},
         "Before":{"name":"before","in":"query","description":"Only events before this position","schema":{"type":"integer","minimum":1}},

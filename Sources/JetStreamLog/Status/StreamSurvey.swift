@@ -45,6 +45,7 @@ package struct StreamSurvey: Sendable {
 
     private static let patience = Duration.seconds(3)
     private static let serversMost = 16
+    private static let electionBound = Duration.seconds(13)
 }
 
 extension StreamSurvey {
@@ -56,7 +57,7 @@ extension StreamSurvey {
         do {
             try await client.waitUntilConnected(within: .seconds(settings.answerSeconds))
             let js = JetStream(client, timeout: .seconds(settings.answerSeconds))
-            let info = try await js.streamInfo(settings.stream)
+            let info = try await info(js, settings.stream)
             var survey = StreamSurvey(
                 info: info, servers: [], instances: try await InstanceNotes(js, stream: settings.stream).list(),
                 snapshots: try await LogSnapshots(js, stream: settings.stream).list())
@@ -66,6 +67,17 @@ extension StreamSurvey {
         } catch {
             await client.shutdown()
             throw error
+        }
+    }
+
+    /// An election takes up to 12 s: the stream's leader is asked again until then.
+    private static func info(_ js: JetStream, _ stream: String) async throws -> StreamInfo {
+        let began = js.client.clock.now()
+        while true {
+            do throws(JetStreamError) { return try await js.streamInfo(stream) } catch {
+                guard error.isTransient, js.client.clock.now() - began < electionBound else { throw error }
+                try await js.client.clock.sleep(.milliseconds(500))
+            }
         }
     }
 
@@ -98,7 +110,7 @@ extension StreamSurvey {
         }
         for index in open.indices {
             open[index].server.role = role(of: open[index].server.name)
-            open[index].server.lagByLeader = info.cluster?.replicas?.first { $0.name == open[index].server.name }?.lag
+            open[index].server.lagByLeader = lag(of: open[index].server.name)
             guard open[index].server.problem == nil else { continue }
             guard open[index].server.role != .none else { continue }
             do {
@@ -114,11 +126,14 @@ extension StreamSurvey {
         for name in holders where !servers.contains(where: { $0.name == name }) {
             servers.append(
                 Server(
-                    name: name, role: role(of: name), lagByLeader: info.cluster?.replicas?.first { $0.name == name }?.lag,
+                    name: name, role: role(of: name), lagByLeader: lag(of: name),
                     problem: "no address leads to it: name it among the servers"))
         }
         servers.sort { $0.name < $1.name }
     }
+
+    /// A lag of 0 is left out by the server.
+    private func lag(of name: String) -> UInt64? { info.cluster?.replicas?.first { $0.name == name }.map { $0.lag ?? 0 } }
 
     private func role(of name: String) -> Server.Role {
         // A server alone names no cluster.
