@@ -92,10 +92,12 @@ struct SnapshotTests {
             let bucket = "OBJ_\(settings.stream)-snapshots"
             let meta = try await ObjectStore(js, bucket: "\(settings.stream)-snapshots").info(taken[2].name)
             let chunks = "$O.\(settings.stream)-snapshots.C.\(try #require(meta).nuid)"
-            let bytes = try await js.lastMessage(bucket, subject: chunks)?.payload ?? []
+            var bytes = try #require(await js.lastMessage(bucket, subject: chunks)).payload
+            bytes[bytes.count / 2] ^= 1
+            let changed = bytes
             _ = try await js.purge(bucket, subject: chunks)
             for _ in 0..<(try #require(meta).chunks) {
-                _ = await js.publish(StreamPublish(subject: chunks, payload: bytes))
+                _ = await js.publish(StreamPublish(subject: chunks, payload: changed))
             }
             guard case .joined(let older, let passedOver) = try await join("second") else {
                 Issue.record("the older snapshot wasn't taken")

@@ -64,14 +64,14 @@ struct LogJetStreamMigrateCommand: AsyncParsableCommand {
         commandName: "migrate",
         abstract: "Copy a log that is one file into an empty stream.",
         discussion: """
-            Each commit becomes one message: positions, times and hashes stay what they are.
-            Stop the service first. An interrupted migration continues when it is run again.
-            At the end the whole stream is read back and compared with the file. Then start
-            the service with log.jetstream, on this file or on none.
+            Each commit becomes one message: positions, times and hashes stay as they are.
+            Stop the service first. An interrupted migration continues when it is run
+            again. At the end the whole stream is read back and compared with the file.
+            Then start the service with log.jetstream, on this file or on none.
 
-            Example:
-              greenroom log jetstream migrate --db ./greenroom.db \\
-                --servers nats://nats-0:4222,nats://nats-1:4222 --stream greenroom
+            Examples:
+              greenroom log jetstream migrate --db ./greenroom.db --config ./config.yaml
+              greenroom log jetstream migrate --servers nats://127.0.0.1:4222 --replicas 1
             Exit status: 1 the stream isn't the log afterwards; 3 it can't be done, and why.
             """)
 
@@ -82,6 +82,8 @@ struct LogJetStreamMigrateCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Servers that hold each message, where the stream is made: 1, 3 or 5.", valueName: "n"))
     var replicas: Int?
 
+    private static let standardReplicas = 3
+
     func validate() throws {
         if let replicas, !JetStreamLogSettings.replicasTaken.contains(replicas) { throw ValidationError("--replicas: take 1, 3 or 5") }
     }
@@ -89,7 +91,7 @@ struct LogJetStreamMigrateCommand: AsyncParsableCommand {
     func run() async throws {
         try log.checkExists()
         var settings = try stream.settings()
-        if let replicas { settings.replicas = replicas }
+        if let replicas { settings.replicas = replicas } else if stream.config == nil { settings.replicas = Self.standardReplicas }
         let path = log.db
         let total = try Self.position(path)
         let report = try await StreamAccess.waiting(settings, mayCreate: true) { commits throws(LogError) in

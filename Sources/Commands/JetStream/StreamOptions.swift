@@ -49,6 +49,8 @@ struct StreamAccessOptions: ParsableArguments {
 
     func settings(_ servers: [NATSAddress]) -> JetStreamLogSettings {
         var settings = JetStreamLogSettings(servers: servers)
+        // A stream that is there is looked at as it is.
+        settings.replicas = 1
         if let user, let passwordFile { settings.access = .password(user: user, file: passwordFile) }
         if let natsTokenFile { settings.access = .token(file: natsTokenFile) }
         if let credentials { settings.access = .credentials(file: credentials) }
