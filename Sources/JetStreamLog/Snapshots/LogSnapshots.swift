@@ -63,7 +63,7 @@ package struct LogSnapshots: Sendable {
         store = try ObjectStore(js, bucket: bucket, options: options)
     }
 
-    /// Makes the bucket, or finds it. The servers compress it: a log's pages shrink to a third or less.
+    /// Makes the bucket, or finds it. The servers compress it: a log's pages shrink to about half.
     package func create(replicas: Int) async throws(JetStreamError) { try await store.create(replicas: replicas, compresses: true) }
 
     /// The newest first; empty where there is no bucket yet.
