@@ -312,18 +312,21 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(name: "LocalCluster", dependencies: ["Machine", "Output"] + nio, swiftSettings: strict),
+
         // Floor 5: the whole of it at work, to be looked at and to be measured.
         .target(
             name: "Demo",
             dependencies: [
-                "Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log,
+                "Basics", "Domain", "Machine", "EventLog", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection",
+                "LocalCluster", log,
             ],
             swiftSettings: strict),
         .target(
             name: "Benchmarks",
             dependencies: [
                 "Basics", "Domain", "Machine", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient",
-                "SubstrateGateway", "Output", "Inspection",
+                "SubstrateGateway", "Output", "Inspection", "LocalCluster",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio + grpc,
             swiftSettings: strict),
@@ -334,7 +337,7 @@ let package = Package(
             dependencies: [
                 "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "Views", "Policies", "Replay", "Simulation",
                 "ServiceClient", "WorkerAgent",
-                "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
+                "Telemetry", "Output", "Assembly", "Inspection", "LocalCluster", "Demo", "Benchmarks", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -17,14 +17,19 @@ package struct DemoPool: Hashable, Sendable {
 
     var fullName: String { "\(Self.namespace)/\(name)" }
 
-    /// What an operator would write. Up at once within a budget, down after a few seconds, to zero after a few more.
-    var policyYAML: String {
-        """
+    var policyYAML: String { policyYAML(serviceActs: true) }
+
+    /// What an operator would write. Up at once within a budget, down after a few seconds, to zero after a few more. Where the service doesn't
+    /// act, somebody else follows the count that it decides.
+    func policyYAML(serviceActs: Bool) -> String {
+        let target = serviceActs ? "{apiVersion: greenroom.dev/v1, kind: Process, name: \(name)}" : "{apiVersion: apps/v1, kind: Deployment, name: \(name)}"
+        return """
         apiVersion: greenroom.dev/v1
         kind: WorkerPoolAutoscaler
         metadata: {name: \(name), namespace: \(Self.namespace)}
         spec:
-          scaleTargetRef: {apiVersion: greenroom.dev/v1, kind: Process, name: \(name)}
+          mode: \(serviceActs ? "auto" : "recommend")
+          scaleTargetRef: \(target)
           slotsPerWorker: \(slots)
           minReplicaCount: 0
           maxReplicaCount: \(maxReplicas)

@@ -107,19 +107,25 @@ struct Floor: Sendable {
             ],
             packages: ["Logging"]),
 
+        Floor(target: "LocalCluster", level: 4, ours: ["Machine", "Output"], packages: ["NIOCore", "NIOPosix"]),
+
         Floor(
             target: "Demo", level: 5,
-            ours: ["Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            ours: [
+                "Basics", "Domain", "Machine", "EventLog", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection",
+                "LocalCluster",
+            ],
             packages: ["Logging"]),
         Floor(
             target: "Benchmarks", level: 5,
-            ours: belowThree.union(["ControlLoop", "ServiceClient", "SubstrateGateway", "Output", "Inspection"]),
+            ours: belowThree.union(["ControlLoop", "ServiceClient", "SubstrateGateway", "Output", "Inspection", "LocalCluster"]),
             packages: http.union(["AsyncHTTPClient", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "SwiftProtobuf"])),
 
         Floor(
             target: "Commands", level: 6,
             ours: belowThree.union([
-                "Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks",
+                "Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "LocalCluster", "Demo",
+                "Benchmarks",
             ]),
             packages: ["ArgumentParser", "Logging"]),
         Floor(target: "greenroom", level: 7, ours: ["Commands"]),
