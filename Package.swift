@@ -412,7 +412,7 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
+                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "LocalCluster", "Demo", "Benchmarks", "Commands", "Domain",
                 "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
                 "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", "NATSClient", "NATSServers", "JetStreamLog", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -45,11 +45,16 @@ from wire import Wire
 REPEATED_REQUESTS = 20
 
 
+# Of a short run, in this order: what is new of a replicated log, in the least time.
+SHORT_FAULTS = ("kill_leader", "wipe_instance", "pause_leader", "kill_all_servers", "cut_leader", "stop_leader")
+
+
 class Campaign:
-    def __init__(self, cluster, seed, only):
+    def __init__(self, cluster, seed, only, is_short=False):
         self.cluster = cluster
         self.seed = seed
         self.only = only
+        self.is_short = is_short
         self.rng = random.Random(f"{seed}/faults")
         self.book = StreamBook()
         self.acknowledged = oracles.Acknowledged()
@@ -141,6 +146,8 @@ class Campaign:
         load.start()
         time.sleep(self.rng.uniform(*BEFORE_FAULT_SECONDS))
         kinds = self.only or self.faults.draw(self.rng.choice((1, 1, 2)))
+        if self.is_short:
+            kinds = [SHORT_FAULTS[(number - 1) % len(SHORT_FAULTS)]]
         happened = []
         mends = []
         fault_at = time.time()
@@ -311,6 +318,7 @@ def parse_arguments():
     parser.add_argument("--nats-server", required=True, help="nats-server 2.14 or newer")
     parser.add_argument("--seed", default=None, help="of the faults and the load (default: random)")
     parser.add_argument("--faults", default=None, help="these in every round, instead of random ones: names with commas between")
+    parser.add_argument("--short", action="store_true", help="the faults that say most, one each, and a minute at most: for every run of the tests")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     arguments = parser.parse_args()
     if arguments.runs < 1:
@@ -347,7 +355,7 @@ def main():
         check_version(arguments.nats_server)
         cluster = Cluster(
             folder, os.path.abspath(arguments.greenroom), os.path.abspath(arguments.nats_server), f"{os.getpid()}-{seed}", random.Random(f"{seed}/ports"))
-        campaign = Campaign(cluster, seed, arguments.faults)
+        campaign = Campaign(cluster, seed, arguments.faults, arguments.short)
         print(f"three servers, three instances, lease {LEASE_SECONDS:g} s, seed {seed}", flush=True)
         campaign.start()
         for number in range(1, arguments.runs + 1):
