@@ -412,11 +412,12 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "LocalCluster", "Demo", "Benchmarks", "Commands", "Domain",
+                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "LocalCluster", "Demo", "Benchmarks",
+                "Commands", "Domain",
                 "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
                 "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", "NATSClient", "NATSServers", "JetStreamLog", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -166,7 +166,8 @@ package struct ReplicatedBench: Sendable {
             #"{"actor":"\#(kind)-\#(number)","pool":"\#(Self.pool)","id":"\#(kind)-\#(number)","expectedMillis":1,"waitSeconds":1}"#
         async let placed = firstAnswer(
             others, since: start,
-            APIRequest(method: .post, path: "/v1/placements", contentType: "application/json", body: Array(place.utf8))) { $0.status == 200 }
+            APIRequest(method: .post, path: "/v1/placements", contentType: "application/json", body: Array(place.utf8))
+        ) { $0.status == 200 }
         await end(leader)
         let silence = ReplicatedReport.Silence(eventSeconds: try await event, placementSeconds: try await placed)
         try await cluster.start(leader)
@@ -199,7 +200,9 @@ package struct ReplicatedBench: Sendable {
             if let response, isGood(response) { return (ContinuousClock.now - start).inSeconds }
             try await Task.sleep(for: Self.lookInterval)
         }
-        throw Fault(.unreachable, "no instance answered \(request.path) for \(Self.answerLimit)", do: "see the logs in \(cluster.settings.folder.path)")
+        throw Fault(
+            .unreachable, "no instance answered \(request.path) for \(Self.answerLimit)",
+            do: "see the logs in \(cluster.settings.folder.path)")
     }
 
     private func waitUntilReady() async throws {
@@ -276,7 +279,9 @@ package struct ReplicatedReport: Sendable {
         }
         lines.append("from the acknowledgement until another instance shows it: \(Self.latency(lag)) of \(lag.count)")
         for (name, seconds) in silences where !seconds.isEmpty {
-            lines.append("\(name): p50 \(DurationText.precise(Self.middle(seconds))), max \(DurationText.precise(seconds.max() ?? 0)) of \(seconds.count)")
+            lines.append(
+                "\(name): p50 \(DurationText.precise(Self.middle(seconds))), max \(DurationText.precise(seconds.max() ?? 0)) of \(seconds.count)"
+            )
         }
         return lines.joined(separator: "\n")
     }

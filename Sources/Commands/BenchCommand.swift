@@ -65,14 +65,16 @@ struct BenchIngestCommand: AsyncParsableCommand {
             "PEM of the authority that signed the certificate of --server (default: $GREENROOM_CA_FILE, else the system's).",
             valueName: "file"))
     var caFile: String?
-    @Flag(name: .long, help: "Measure three instances over three NATS servers with JetStream, which are started here.") var jetstream = false
+    @Flag(name: .long, help: "Measure three instances over three NATS servers with JetStream, which are started here.") var jetstream =
+        false
     @Flag(name: .long, help: "With --jetstream: the servers sync their disk before each acknowledgement.") var syncAlways = false
     @Option(name: .long, help: ArgumentHelp("With --jetstream: kills of each kind, 0 for none.", valueName: "n")) var kills = 5
     @Option(name: .long, help: ArgumentHelp("With --jetstream: the leader's lease.", valueName: "s")) var leaseSeconds = LocalCluster
         .leaseSeconds
     @Option(
         name: .long,
-        help: ArgumentHelp("With --jetstream: program of the NATS servers, 2.14 or newer (default: nats-server on PATH).", valueName: "file"))
+        help: ArgumentHelp(
+            "With --jetstream: program of the NATS servers, 2.14 or newer (default: nats-server on PATH).", valueName: "file"))
     var natsServer: String?
     @Option(name: .long, help: "Seed of random ids.") var seed: UInt64?
     @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line

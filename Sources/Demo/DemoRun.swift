@@ -65,7 +65,8 @@ package struct DemoRun: Sendable {
     private func applyPolicies() async throws {
         for pool in plan.pools {
             let path = APIPath("/v1/policies", pool.fullName).text
-            let request = APIRequest(method: .put, path: path, contentType: "application/yaml", body: Array(pool.policyYAML(serviceActs: serviceActs).utf8))
+            let request = APIRequest(
+                method: .put, path: path, contentType: "application/yaml", body: Array(pool.policyYAML(serviceActs: serviceActs).utf8))
             try await patiently { _ = try await api.send(request).json(url, request) }
         }
     }
@@ -84,7 +85,8 @@ package struct DemoRun: Sendable {
 
     /// Asks for all turns, then waits until they are over.
     private func drive(_ stage: DemoStage, since start: ContinuousClock.Instant) async throws -> Ending? {
-        let driver = DemoDriver(api: api, stage: stage, plan: plan, source: "/greenroom/demo/\(TimeText.now().microseconds)", patience: patience)
+        let driver = DemoDriver(
+            api: api, stage: stage, plan: plan, source: "/greenroom/demo/\(TimeText.now().microseconds)", patience: patience)
         try await driver.run(since: start)
         let deadline = ContinuousClock.now + Self.settleLimit
         while !Task.isCancelled {

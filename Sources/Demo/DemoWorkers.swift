@@ -49,7 +49,8 @@ actor DemoWorkers {
         let node = DemoPlan.nodes[started % DemoPlan.nodes.count]
         return try ChildProcess(
             [
-                program, "worker", "--server", url, "--pool", pool.fullName, "--name", "\(pool.name)-w\(started)", "--node", node, "--slots",
+                program, "worker", "--server", url, "--pool", pool.fullName, "--name", "\(pool.name)-w\(started)", "--node", node,
+                "--slots",
                 "\(pool.slots)", "--restore-millis", plan.restoreMillis,
             ], log: log)
     }

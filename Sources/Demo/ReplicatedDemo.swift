@@ -82,7 +82,8 @@ package struct ReplicatedDemo: Sendable {
             await api.close()
             await front.close()
             let (lines, areEqual) = try await comparison()
-            return Result(ending: ending, lines: [failover.value ?? "the leader was not killed: it was over before"] + lines, areEqual: areEqual)
+            return Result(
+                ending: ending, lines: [failover.value ?? "the leader was not killed: it was over before"] + lines, areEqual: areEqual)
         } catch {
             await workers.end()
             await front.close()
@@ -143,7 +144,8 @@ package struct ReplicatedDemo: Sendable {
             let names = "\(cluster.name(0)) and \(cluster.name(instance))"
             switch found {
             case .same(let through): lines.append("\(names) have the same chain, through position \(through)")
-            case .isBehind(let through, _), .isAhead(let through, _): lines.append("\(names) have the same chain, as far as both go: \(through)")
+            case .isBehind(let through, _), .isAhead(let through, _):
+                lines.append("\(names) have the same chain, as far as both go: \(through)")
             case .differs, .otherLog:
                 areEqual = false
                 lines.append("\(names) differ: \(found.problem ?? "")")

@@ -49,7 +49,8 @@ package final class ChildProcess: Sendable {
         lifeline = Locked(input.writing)
         var bytes = [UInt8](repeating: 0, count: Self.pidBytes)
         let count = read(output.reading, &bytes, bytes.count)
-        guard count > 0, let pid = Int32(String(decoding: bytes.prefix(count), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+        guard count > 0,
+            let pid = Int32(String(decoding: bytes.prefix(count), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
         else {
             close(input.writing)
             throw Fault(.unreachable, "can't start \(name)", do: "see \(log)")

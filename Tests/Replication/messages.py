@@ -5,7 +5,7 @@ The bytes are described in docs/replication.md. This reader shares no code with 
 
 from bounds import Finding
 
-COMMIT, ELECTION, HEARTBEAT = 1, 2, 3
+COMMIT, ELECTION, HEARTBEAT, RESIGNATION = 1, 2, 3, 4
 HEAD_BYTES = 5 + 16 + 32
 
 
@@ -55,7 +55,7 @@ class Message:
         elif self.kind == ELECTION:
             self.session = reader.raw(8)
             self.instance = reader.raw(reader.number()).decode()
-        elif self.kind == HEARTBEAT:
+        elif self.kind in (HEARTBEAT, RESIGNATION):
             self.fence = reader.number()
         else:
             raise Finding(f"the stream holds a message of kind {self.kind}")
@@ -68,6 +68,8 @@ class Leadership:
         self.fence = sequence
         self.instance = instance
         self.accepted = [at]
+        # When it resigned: nothing of it may come after that.
+        self.resigned_at = None
 
     @property
     def elected_at(self):
@@ -111,10 +113,15 @@ class StreamBook:
             if message.fence != leader.fence:
                 raise Finding(
                     f"{where} was written by the leader of fence {message.fence}, after {leader.instance} had won the election {leader.fence}")
-            leader.accepted.append(at)
+            if leader.resigned_at is not None:
+                raise Finding(f"{where} was written by {leader.instance} after it had resigned from the lead of fence {leader.fence}")
+            if message.kind == RESIGNATION:
+                leader.resigned_at = at
+            else:
+                leader.accepted.append(at)
             if message.kind == HEARTBEAT:
                 self.heartbeats += 1
-            else:
+            elif message.kind == COMMIT:
                 if message.first != self.position + 1:
                     raise Finding(f"{where} begins at position {message.first}, and the commit before ends at {self.position}")
                 if message.count == 0:
@@ -130,6 +137,8 @@ class StreamBook:
         found = []
         for index, one in enumerate(self.leaderships):
             end = self.leaderships[index + 1].elected_at if index + 1 < len(self.leaderships) else float("inf")
+            if one.resigned_at is not None:
+                end = one.resigned_at
             if one.elected_at - slack <= moment <= end + slack:
                 found.append(one)
         return found

@@ -42,6 +42,10 @@ def heartbeat(previous, fence):
     return head(3, previous) + number(fence)
 
 
+def resignation(previous, fence):
+    return head(4, previous) + number(fence)
+
+
 def link(label):
     return hashlib.sha256(label.encode()).digest()
 
@@ -85,6 +89,12 @@ class Streams(unittest.TestCase):
 
     def test_a_commit_before_any_election_is_found(self):
         self.found("before anybody", commit(START, 1, link("a"), 1, 1))
+
+    def test_what_comes_after_a_resignation_is_found(self):
+        book(*self.GOOD[:3], resignation(link("a"), 1), election(link("a"), "g2"))
+        for late in (heartbeat(link("a"), 1), commit(link("a"), 1, link("b"), 301, 2), resignation(link("a"), 1)):
+            self.found("after it had resigned", *self.GOOD[:3], resignation(link("a"), 1), late)
+        self.found("fence 1", *self.GOOD[:4], resignation(link("a"), 1))
 
     def test_another_link_is_found(self):
         self.found("stands on the link", *self.GOOD[:4], commit(link("x"), 4, link("b"), 301, 2))
@@ -219,6 +229,14 @@ class WhoActed(unittest.TestCase):
 
     def test_a_deposed_leader_is_found(self):
         self.found("g1", 111.0)
+
+    def test_one_that_resigned_is_found(self):
+        made = book(election(START), heartbeat(START, 1), resignation(START, 1))
+        made.add(4, 103.0, election(START, "g2"))
+        made.add(5, 120.0, heartbeat(START, 4))
+        oracles.check_only_the_leader_acted([("g1", 102.0)], made)
+        with self.assertRaises(Finding):
+            oracles.check_only_the_leader_acted([("g1", 102.5)], made)
 
     def test_a_lease_that_is_over_is_found(self):
         self.found("g1", 102.0 + LEASE_SECONDS + 2 * bounds.CLOCK_SLACK_SECONDS)
