@@ -1,7 +1,7 @@
 // Does this instance lead?
 
 package enum InstanceRole {
-    private static let metric = "greenroom_replica_leads"
+    private static let metric = "greenroom_leader"
 
     /// Whether an instance of a replicated log says that it leads; false where it doesn't answer.
     package static func leads(_ api: any ServiceAPI) async -> Bool {
