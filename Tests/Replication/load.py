@@ -62,6 +62,9 @@ class ManyClient:
 class Load:
     """Threads that send events and ask for placements until they are told to stop."""
 
+    # Whether the program knows `?after=SEQ`, which waits for a position. Without it readers look again and again.
+    waits = True
+
     def __init__(self, ports, seed, round_number):
         self.ports = ports
         self.stopping = threading.Event()
@@ -71,6 +74,7 @@ class Load:
         self.placements = []
         self.acknowledged_at = []
         self.finding = None
+        self.reads = 0
         self.answers_by_instance = [0] * len(ports)
         names = [("events", k) for k in range(LOAD_THREADS)] + [("placements", 0), ("reads", 0)]
         self.threads = [
@@ -174,15 +178,31 @@ class Load:
                 self.requests.append(request)
             self.send(client, request, "single", self.stopping.is_set)
             if request.positions:
-                position = request.positions[0]
-                other = rng.randrange(len(self.ports))
-                answer = client.once("GET", f"/v1/actors/{request.events[0]['subject']}?after={position}", None, {}, other)
-                if answer is not None and answer[0] not in NOT_NOW:
-                    status, headers, text = answer
-                    if status != 200:
-                        raise Finding(
-                            f"g{other + 1} was asked for an actor as of position {position}, which was acknowledged, and answers {status}: {text[:300]!r}")
-                    folded = headers.get("Greenroom-Position")
-                    if folded is None or int(folded) < position:
-                        raise Finding(f"g{other + 1} answered as of position {folded} where after={position} was asked")
+                self.read_as_of(client, rng.randrange(len(self.ports)), request.events[0]["subject"], request.positions[0])
             time.sleep(rng.random() * 0.3)
+
+    def read_as_of(self, client, other, actor, position):
+        """Asks one instance for an actor that another has acknowledged, and to wait for that position. One that fails may say `not now`."""
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while not self.stopping.is_set() and time.monotonic() < deadline:
+            path = f"/v1/actors/{actor}" + (f"?after={position}" if Load.waits else "")
+            answer = client.once("GET", path, None, {}, other)
+            if answer is None or answer[0] in NOT_NOW:
+                time.sleep(0.05)
+                continue
+            status, headers, text = answer
+            folded = headers.get("Greenroom-Position")
+            if status == 400 and Load.waits:
+                Load.waits = False
+                continue
+            if not Load.waits and (folded is None or int(folded) < position):
+                time.sleep(0.05)
+                continue
+            if status != 200:
+                raise Finding(
+                    f"g{other + 1} was asked for {actor} as of position {position}, which was acknowledged, and answers {status}: {text[:300]!r}")
+            if folded is None or int(folded) < position:
+                raise Finding(f"g{other + 1} answered as of position {folded} where after={position} was asked")
+            with self.lock:
+                self.reads += 1
+            return

@@ -129,7 +129,7 @@ def states_differ(states):
 # --- The state --------------------------------------------------------------------------------------------------------------
 
 # What depends on the moment of the question, not on the log alone.
-MOMENTARY = ("ageSeconds", "arrivalsPerSecond", "oldestWaitSeconds", "logTimeAheadSeconds", "waitedSeconds", "waited", "age")
+MOMENTARY = ("ageSeconds", "arrivalsPerSecond", "oldestWaitSeconds", "logTimeAheadSeconds", "waitedSeconds", "waited", "age", "lastSeenSeconds")
 
 
 def without_moments(value):

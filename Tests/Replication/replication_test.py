@@ -364,6 +364,8 @@ def main():
             if time.monotonic() - began > ROUND_SECONDS:
                 raise Finding(f"the round took {time.monotonic() - began:.0f} s: something is far too slow")
         stored = campaign.finish()
+        if not Load.waits:
+            print("note: the program knows no ?after=SEQ of an actor; readers looked again until the position was reached")
         silence = sorted(longest for _, longest, _ in campaign.gaps)
         print(
             f"{arguments.runs} rounds, {len(campaign.acknowledged.positions)} events acknowledged, {len(campaign.placements)} placements, "
