@@ -4,7 +4,7 @@ import os
 import sys
 
 # Events, requests and processes are those of the crash test.
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Crash"))
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Crash"))
 
 from limits import CannotRun, Finding  # noqa: E402, F401
 

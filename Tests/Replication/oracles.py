@@ -21,7 +21,7 @@ class InstanceLog:
         self.positions = positions
         # (first position, last position, hash), in order.
         self.commits = commits
-        # position → (kind, subject) of what the load was told positions of.
+        # position → (kind, subject).
         self.kinds = kinds
 
 
@@ -39,8 +39,7 @@ def read_log(name, database):
             first = positions.setdefault((source, ident), seq)
             if first != seq:
                 raise Finding(f"{name}: ({source}, {ident}) is in the log twice: at {first} and {seq}")
-            if kind == "actor.placed":
-                kinds[seq] = (kind, subject)
+            kinds[seq] = (kind, subject)
         commits = [(first, last, bytes(link)) for first, last, link in connection.execute("SELECT first_seq, last_seq, hash FROM commits ORDER BY first_seq")]
     finally:
         connection.close()
@@ -102,10 +101,10 @@ def check_acknowledged(log, acknowledged, unanswered):
 
 
 def check_placements(log, placements):
-    """An answer names the position of the placement that it tells of."""
+    """An answer names the position of the actor's placement; of its turn's beginning where it runs already."""
     for actor, answer in placements:
         found = log.kinds.get(answer["seq"])
-        if found is None or found[1].split("/")[-1] != actor:
+        if found is None or found[0] not in ("actor.placed", "actor.running") or found[1].split("/")[-1] != actor:
             raise Finding(f"{log.name}: {actor} was told of its placement at position {answer['seq']}, and there is {found}")
 
 

@@ -201,11 +201,20 @@ class Campaign:
     def servers_differ(self):
         return oracles.states_differ({server.name: server.own_state() for server in self.cluster.servers})
 
-    def read_logs(self, position, exactly=False):
+    def not_at_rest(self):
+        """Nothing is appended for a second, and every instance has all of it: the pool is at zero, and its workers are gone."""
+        before = self.book.position
+        time.sleep(1)
+        self.read_stream(whole=True)
+        if self.book.position != before:
+            return f"it has grown from {before} to {self.book.position}"
+        return next((f"{instance.name}: {why}" for instance in self.cluster.instances if (why := self.behind(instance, before))), None)
+
+    def read_logs(self, position, exactly=False, running=True):
         """The files of all instances, which have reached that position and are equal as far as they go."""
         logs = []
         for instance in self.cluster.instances:
-            self.until(STATE_SECONDS, f"{instance.name} has not reached position {position}", lambda: self.behind(instance, position), not exactly)
+            self.until(STATE_SECONDS, f"{instance.name} has not reached position {position}", lambda: self.behind(instance, position), running)
             logs.append(oracles.read_log(instance.name, instance.database))
         if not exactly:
             count = min(len(log.commits) for log in logs)
@@ -273,13 +282,14 @@ class Campaign:
     # --- The end ---
 
     def finish(self):
-        # The leader last: each of them hands over in order, and no event is lost with any.
-        for instance in self.cluster.instances:
-            seconds = instance.stop()
-            self.handovers.append(seconds)
-        self.read_stream(whole=True)
+        self.until(CONVERGE_SECONDS, "the log did not come to rest", self.not_at_rest)
         logs = self.read_logs(self.book.position, exactly=True)
         oracles.check_stream_has(logs[0], self.book)
+        # Whoever leads hands over, until the last one ends: what that one writes as it does, the others read at their next start.
+        for instance in self.cluster.instances:
+            self.handovers.append(instance.stop())
+        self.read_stream(whole=True)
+        logs = self.read_logs(min(len(log.positions) for log in logs), running=False)
         for log in logs:
             oracles.check_acknowledged(log, self.acknowledged, [])
         oracles.check_only_the_leader_acted(self.starts.all(), self.book, self.faults.pauses)

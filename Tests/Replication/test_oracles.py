@@ -122,7 +122,7 @@ class Streams(unittest.TestCase):
 def instance_log(name="g1", positions=None, commits=None, kinds=None):
     return oracles.InstanceLog(
         name, {("/s", "1"): 1, ("/s", "2"): 2} if positions is None else positions,
-        [(1, 2, link("a"))] if commits is None else commits, {2: ("actor.placed", "crash/anna")} if kinds is None else kinds)
+        [(1, 2, link("a"))] if commits is None else commits, {1: ("actor.requested", "crash/anna"), 2: ("actor.placed", "crash/anna")} if kinds is None else kinds)
 
 
 def request(*ids, positions=None):
