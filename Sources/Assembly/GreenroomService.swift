@@ -245,7 +245,7 @@ package struct GreenroomService: Sendable {
         // The actuator asks the loop whether a worker is busy, and the loop tells the actuator what to do.
         let plane = PlaneBox()
         let workers = LocalWorkers(
-            try workersConfiguration(log, server), logger: Logger(labelLike: logger, "greenroom.workers"),
+            try workersConfiguration(log, server, lead), logger: Logger(labelLike: logger, "greenroom.workers"),
             report: { batch in log.append(batch) { _ in } },
             isBusy: { await plane.isBusy($0) }, wasReady: { await plane.knows($0) })
         let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
@@ -390,14 +390,16 @@ package struct GreenroomService: Sendable {
         return server
     }
 
-    func workersConfiguration(_ log: EventLog, _ server: ServerConfiguration) throws -> LocalWorkersConfiguration {
+    func workersConfiguration(_ log: EventLog, _ server: ServerConfiguration, _ lead: Lead?) throws -> LocalWorkersConfiguration {
         guard let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             throw Fault(.unreachable, "can't tell which program this is", do: "mount /proc")
         }
-        return LocalWorkersConfiguration(
+        var workers = LocalWorkersConfiguration(
             executable: executable, serverURL: configuration.workerServerURL ?? Self.url(of: server),
             tokenFile: configuration.workerTokenFile,
             owner: log.id, workerArguments: configuration.workerArguments, nodes: configuration.workerNodes)
+        if let lead { workers.mayStart = lead.mayAct }
+        return workers
     }
 
     static func url(of server: ServerConfiguration) -> String {

@@ -112,7 +112,7 @@ final class ReplicatedParts: Sendable {
         let plane = PlaneBox()
         plane.value = loop
         let workers = LocalWorkers(
-            try service.workersConfiguration(log, server), logger: service.logger(named: "greenroom.workers"),
+            try service.workersConfiguration(log, server, lead), logger: service.logger(named: "greenroom.workers"),
             report: { [log] batch in log.append(batch) { _ in } },
             isBusy: { await plane.isBusy($0) }, wasReady: { await plane.knows($0) })
         let cluster = try news.flatMap { try service.kubernetesTargets(log, plane, lead, $0) }
