@@ -378,7 +378,7 @@ let package = Package(
         .testTarget(
             name: "LocalWorkersTests",
             dependencies: [
-                "TestSupport", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log,
+                "TestSupport", "Machine", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
         .testTarget(
