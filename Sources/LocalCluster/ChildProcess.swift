@@ -95,6 +95,8 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, input, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        // A child that had this process's connections would keep them open after this process has closed them.
+        for descriptor in 3...highestDescriptor { posix_spawn_file_actions_addclose(&actions, descriptor) }
         var (none, all) = (sigset_t(), sigset_t())
         sigemptyset(&none)
         sigfillset(&all)
@@ -111,6 +113,12 @@ package final class ChildProcess: Sendable {
         let problem = posix_spawn(&pid, arguments[0], &actions, &attributes, &words, &variables)
         guard problem == 0 else { throw Fault(.unreachable, "can't start \(arguments[0]) (error \(problem))") }
         return pid
+    }
+
+    /// Beyond it nothing is open here, even if some are opened meanwhile.
+    private static var highestDescriptor: Int32 {
+        let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return (open.compactMap(Int32.init).max() ?? 255) + 64
     }
 
     package var isRunning: Bool {
