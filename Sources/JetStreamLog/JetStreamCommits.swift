@@ -159,6 +159,8 @@ package final class JetStreamCommits: CommitStream {
         }
     }
 
+    package func expectOthers() { state.withLock { $0.ownLast = nil } }
+
     // MARK: - Reading
 
     package func entry(at sequence: UInt64) throws(StreamTrouble) -> StreamEntry? {

@@ -6,13 +6,18 @@ somebody acknowledges it.
 
 import http.client
 import json
+import os
 import random
+import sys
 import threading
 import time
 
 from bounds import BATCH_EVENTS_MOST, JOIN_SECONDS, LOAD_THREADS, PAUSE_SECONDS_MOST, PLACED_ACTORS, POOL, REQUEST_SECONDS, Finding
 from client import encode, parsed
 from events import EventMaker, Request, positions_of
+
+# What each refusal said, for who looks for a cause.
+TELLS = bool(os.environ.get("GREENROOM_CAMPAIGN_TELLS"))
 
 # Answers that say `not now`: the same ids are sent again, elsewhere.
 NOT_NOW = (429, 502, 503, 504)
@@ -54,6 +59,8 @@ class ManyClient:
             answer = self.once(method, path, body, headers)
             if answer is not None and answer[0] not in NOT_NOW:
                 return answer
+            if TELLS:
+                print(f"{time.strftime('%T')} {self.ports[self.current]}: {answer and answer[2][:300]}", file=sys.stderr)
             self.current = (self.current + 1) % len(self.ports)
             time.sleep(self.rng.uniform(0.02, 0.1))
         return None

@@ -20,8 +20,15 @@ package protocol CommitStream: AnyObject, Sendable {
     /// Messages after `sequence` that have arrived, in order and without a gap among them, at most `limit`. Returns at once.
     func entries(after sequence: UInt64, limit: Int) throws(StreamTrouble) -> [StreamEntry]
 
+    /// Others may write from here on: what this process published last need not be the end any more.
+    func expectOthers()
+
     /// Waits before attempt number `attempt` to ask again, from 1: 50 to 200 ms, with jitter.
     func pause(_ attempt: Int)
+}
+
+extension CommitStream {
+    package func expectOthers() {}
 }
 
 package protocol StreamPublication {

@@ -92,6 +92,7 @@ final class Replica {
         guard isLeader else { return false }
         let result = publish(.resignation(fence: place.fence), engine)
         ownFence = 0
+        settings.stream.expectOthers()
         guard result == .stored else { return false }
         place.sequence += 1
         place.leader = ""
