@@ -21,6 +21,7 @@ table; `GET /openapi.json` has the same as schemas. How events are sent and answ
 - An event is a [CloudEvent 1.0](https://cloudevents.io). Its `type` is `dev.greenroom.` and the kind.
 - A repeat of the same `source` and `id` is the same event, and is appended once. One that says something else is named under `conflicts` in the response,
   and isn't appended either: give each event an `id` of its own.
+- `source` names the producer, such as `/agents/chat`. `/greenroom` and the sources of Greenroom's own watches are refused.
 - An event that doesn't fit the state of its actor is in the log and changes nothing: `superseded` is true where it is read back.
 - Further fields of `data`, and further attributes, are kept and returned.
 - A pool is `NAMESPACE/NAME`; without a namespace it is in `default`.

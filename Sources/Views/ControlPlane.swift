@@ -145,15 +145,19 @@ package struct PlacementRequest: Hashable, Sendable {
     package var deadline: LogTime?
     /// The caller's own name for this request, one for each turn: said again, it begins no second turn.
     package var id: String?
+    /// W3C Trace Context of whoever asks, as it came. It is kept with the request, and read by what sends traces.
+    package var traceparent: String?
 
     package static let idBytes = 256
 
     package init(
         actor: String, pool: String, template: String? = nil, selector: [Trigger.Label] = [], priority: Int64 = 0,
-        expectedMillis: Int64? = nil, deadline: LogTime? = nil, id: String? = nil
+        expectedMillis: Int64? = nil, deadline: LogTime? = nil, id: String? = nil,
+        traceparent: String? = nil
     ) {
         self.deadline = deadline
         self.id = id
+        self.traceparent = traceparent
         self.actor = actor
         self.pool = pool
         self.template = template

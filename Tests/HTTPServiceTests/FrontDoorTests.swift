@@ -32,9 +32,9 @@ import TestSupport
             #"{"specversion":"1.0","type":"dev.greenroom.\#(kind)","source":"/t","id":"\#(id)","subject":"\#(subject)","data":\#(data)}"#
         }
 
-        func place(_ body: String) async throws -> (status: Int, text: String) {
+        func place(_ body: String, _ fields: [(String, String)] = []) async throws -> (status: Int, text: String) {
             let response = try await client("ingest").send(
-                "POST", "/v1/placements", [("content-type", "application/json")], body: Array(body.utf8))
+                "POST", "/v1/placements", [("content-type", "application/json")] + fields, body: Array(body.utf8))
             return (response.status, response.text)
         }
 
@@ -46,6 +46,23 @@ import TestSupport
 
     private func run(_ body: (Door) async throws -> Void) async throws {
         try await LoopService.run(tokens: Self.tokens) { try await body(Door(port: $0.port)) }
+    }
+
+    // MARK: - Traces
+
+    @Test(
+        "a placement's request is in the log with the trace it came with; what is none of W3C's is left out",
+        arguments: [
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true), ("00-short-01", false),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\"", false), (String(repeating: "a", count: 300), false),
+        ])
+    func placementTrace(_ header: String, _ isKept: Bool) async throws {
+        try await run { door in
+            #expect(try await door.place(#"{"actor":"a","pool":"team/p"}"#, [("traceparent", header)]).status == 202)
+            let events = try await door.client("read").get("/v1/events?kind=actor.requested&limit=10").text
+            #expect(events.contains(#""traceparent":"\#(header)""#) == isKept, "\(events)")
+            #expect(events.contains("traceparent") == isKept)
+        }
     }
 
     // MARK: - The role of workers

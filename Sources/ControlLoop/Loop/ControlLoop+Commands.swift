@@ -160,7 +160,8 @@ extension ControlLoop {
             let id = request.id.map { "placement-\(again)\(actor.utf8.count)-\(actor)-\($0)" } ?? newID("request")
             let receipt = try await appended {
                 $0.append(
-                    .actorRequested, source: Outputs.source, id: id, subject: request.actor, pool: request.pool, body: request.body)
+                    .actorRequested, source: Outputs.source, id: id, subject: request.actor, pool: request.pool, body: request.body,
+                    extensions: request.extensions)
             }
             if receipt.duplicates > 0, let ended = await endedPlacement(of: actor, request: receipt.lastSeq) { return ended }
             made = receipt.lastSeq
@@ -367,6 +368,15 @@ extension PlacementRequest {
             for label in selector { json.member(label.key, label.value) }
             json.closeObject()
         }
+        json.closeObject()
+        return json.bytes
+    }
+
+    fileprivate var extensions: [UInt8] {
+        guard let traceparent else { return [] }
+        var json = JSONWriter()
+        json.openObject()
+        json.member("traceparent", traceparent)
         json.closeObject()
         return json.bytes
     }

@@ -164,6 +164,7 @@ package struct CloudEventReader {
 
     private mutating func store(_ found: Attributes, _ bytes: UnsafeBufferPointer<UInt8>) throws(EventFault) {
         let source = try attribute("source", found.source, bytes, limit: EventLimits.nameBytes)
+        if !acceptsOwnKinds { try refuseReserved(source) }
         let id = try attribute("id", found.id, bytes, limit: EventLimits.idBytes)
         let version = try attribute("specversion", found.specversion, bytes, limit: 16)
         guard batch.bytes[version.lower..<version.upper].elementsEqual("1.0".utf8) else {
@@ -178,6 +179,15 @@ package struct CloudEventReader {
         try storeExtensions(found.extensions, bytes, &event)
         if isExact { event.names = .stored }
         batch.events.append(event)
+    }
+
+    private func refuseReserved(_ source: ByteRange) throws(EventFault) {
+        let isReserved = batch.bytes.withUnsafeBufferPointer {
+            ReservedSource.contains(UnsafeBufferPointer(rebasing: $0[source.lower..<source.upper]))
+        }
+        guard !isReserved else {
+            throw fault("source", "\(batch.text(source)) is Greenroom's own: name the producer, such as /agents/chat")
+        }
     }
 
     private mutating func attribute(_ name: String, _ value: JSONCursor.Value?, _ bytes: UnsafeBufferPointer<UInt8>, limit: Int)

@@ -84,12 +84,13 @@ package struct EventBatch: Sendable {
     /// - Parameter isExact: subject and worker are names as the log holds them.
     package mutating func append(
         _ kind: EventKind, source: String, id: String, subject: String, pool: String? = nil, worker: String? = nil,
-        time: LogTime? = nil, body: [UInt8] = [], isExact: Bool = false
+        time: LogTime? = nil, body: [UInt8] = [], extensions: [UInt8] = [], isExact: Bool = false
     ) {
         var event = DraftEvent(kind: kind, source: store(source.utf8), id: store(id.utf8), subject: store(subject.utf8))
         if let pool { event.pool = store(pool.utf8) }
         if let worker { event.worker = store(worker.utf8) }
         if body.count > 2 { event.body = store(body) }
+        if extensions.count > 2 { event.extensions = store(extensions) }
         event.time = time
         if isExact { event.names = .exact }
         events.append(event)

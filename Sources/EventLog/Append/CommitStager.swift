@@ -150,7 +150,7 @@ struct CommitStager {
     ) throws -> Bool {
         guard draft.names == .sent, source != written.ownSource || source.isNone else { return false }
         // So is what a watch tells again after a restart, in the words of that moment.
-        if !source.isNone, names.withText(of: source, { text in Self.ownWatches.contains { text.starts(with: $0) } }) { return false }
+        if !source.isNone, names.withText(of: source, ReservedSource.isWatch) { return false }
         let check = RepeatCheck(draft: draft, bytes: bytes)
         guard seq >= commit.firstSeq else { return try !isSameInFile(seq, check, names, &written.comparedJSON) }
         let first = commit.batch.events[Int(seq - commit.firstSeq)]
@@ -159,12 +159,6 @@ struct CommitStager {
                 kind: Int64(first.kind.rawValue), pool: first.pool, subject: first.subject, worker: first.worker,
                 body: UnsafeBufferPointer(rebasing: bytes[first.body.lower..<first.body.upper])), names, &written.comparedJSON)
     }
-
-    /// Not `/greenroom/send` nor `/greenroom/worker/…`: these come over the API like anybody's.
-    private static let ownWatches = [
-        "/greenroom/kubernetes/", "/greenroom/local-workers/", "/greenroom/objectstorage", "/greenroom/pollers", "/greenroom/gateway",
-        "/greenroom/substrate",
-    ].map { Array($0.utf8) }
 
     private struct Memos {
         var subject = NameMemo()

@@ -54,6 +54,7 @@ extension OpenAPIDocument {
 
     static let placements = """
         "/v1/placements":{"post":{"operationId":"place","x-role":"ingest","summary":"Requests a worker",
+        "parameters":[{"name":"traceparent","in":"header","description":"W3C Trace Context of the caller; the turn becomes a part of that trace","schema":{"type":"string"}}],
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["actor","pool"],"additionalProperties":false,"properties":{
         "actor":{"type":"string","description":"Its name in the pool's namespace, or NAMESPACE/NAME"},"pool":{"type":"string","description":"NAMESPACE/NAME"},"template":{"type":"string"},
         "selector":{"type":"object","additionalProperties":{"type":"string"},"description":"Labels the worker must have"},

@@ -2,6 +2,7 @@ import Autoscaling
 import Views
 import Domain
 import HTTPTransport
+import HTTPTypes
 
 // Where may this actor run?
 //
@@ -18,7 +19,7 @@ enum PlacementResponses {
             selector: try object.stringMap("selector").map { Trigger.Label(key: $0.key, value: $0.value) },
             priority: try object.integer("priority", in: Int64.min...Int64.max) ?? 0,
             expectedMillis: try object.integer("expectedMillis", in: 0...EventLimits.millis), deadline: try object.time("deadline"),
-            id: try object.text("id"))
+            id: try object.text("id"), traceparent: traceparent(of: request))
         if let id = wanted.id, id.utf8.count > PlacementRequest.idBytes {
             throw Problem(.invalidRequest, "id has more than \(PlacementRequest.idBytes) bytes", field: "id")
         }
@@ -30,6 +31,14 @@ enum PlacementResponses {
         } catch {
             throw Problem(error)
         }
+    }
+
+    /// Only what has the letters of W3C Trace Context: anything else counts as none, as that standard wants it.
+    private static func traceparent(of request: RoutedRequest) -> String? {
+        guard let name = HTTPField.Name("traceparent"), let value = request.head.headerFields[name], (55...256).contains(value.utf8.count),
+            value.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+        else { return nil }
+        return value
     }
 
     @Sendable static func withdraw(_ request: RoutedRequest) async throws -> Response {

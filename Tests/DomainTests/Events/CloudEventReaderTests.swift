@@ -195,6 +195,23 @@ import Testing
         #expect(reader.batch.events == before.events && reader.batch.bytes == before.bytes)
     }
 
+    @Test(
+        "a source of the service's own isn't taken from outside, in no mode; an import takes it",
+        arguments: [
+            ("/greenroom", true), ("/greenroom/kubernetes/pods", true), ("/greenroom/pollers", true), ("/greenroom/substrate", true),
+            ("/greenroom/send", false), ("/greenroom/worker/w-1", false), ("/greenroom2", false), ("/greenroom/kubernetes", false),
+        ])
+    func reservedSource(_ source: String, _ isRefused: Bool) throws {
+        let json = SampleEvent.json().replacing("/test", with: source)
+        let escaped = SampleEvent.json().replacing("/test", with: source.replacing("/g", with: "/\\u0067"))
+        for text in [json, escaped] {
+            #expect((Read.fault { () throws(EventFault) in try Read.event(text) }?.field == "source") == isRefused)
+        }
+        let binary = Self.binary.map { $0.name == "source" ? ($0.name, source) : $0 }
+        #expect((Read.fault { () throws(EventFault) in try Read.binary(binary, #"{"pool":"p"}"#) }?.field == "source") == isRefused)
+        #expect(try Read.event(json, own: true).events.count == 1)
+    }
+
     // MARK: - Binary mode
 
     private static let binary: [(name: String, value: String)] = [

@@ -64,3 +64,9 @@ def test_more_events_than_a_request_takes():
     with pytest.raises(GreenroomError, match="10001 events"):
         wire.append([wire.Event("actor.idle", "a")] * 10_001)
     assert len(json.loads(wire.append([wire.Event("actor.idle", "a")] * 3).body or b"")) == 3
+
+
+def test_an_acknowledgement_names_what_was_not_taken():
+    answer = {"accepted": 1, "duplicates": 0, "firstSeq": 7, "lastSeq": 7, "conflicts": [{"index": 1, "seq": 3}]}
+    got = wire.append([wire.Event("actor.idle", "a"), wire.Event("actor.idle", "b")]).parse(200, answer)
+    assert (got.accepted, list(got.conflicts)) == (1, [(1, 3)])

@@ -76,6 +76,8 @@ class Acknowledgement:
     last_seq: int
     #: Events that are in the log and change nothing: (index, why).
     warnings: Sequence[tuple[int, str]] = ()
+    #: Events that weren't taken: the log has others under their source and id. (index, position of the one in the log).
+    conflicts: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ def append(events: Sequence[Event]) -> Call[Acknowledgement]:
 
 def _acknowledgement(_status: int, answer: Any) -> Acknowledgement:
     notes = tuple((int(note["index"]), str(note["detail"])) for note in answer.get("warnings") or ())
-    return Acknowledgement(answer["accepted"], answer["duplicates"], answer["firstSeq"], answer["lastSeq"], notes)
+    conflicts = tuple((int(each["index"]), int(each["seq"])) for each in answer.get("conflicts") or ())
+    return Acknowledgement(answer["accepted"], answer["duplicates"], answer["firstSeq"], answer["lastSeq"], notes, conflicts)
 
 
 def place(actor: str, pool: str, wait: Callable[[], float], options: Mapping[str, Any], id: str) -> Call[Placement | Waiting]:
