@@ -79,7 +79,7 @@ final class RandomLog {
             send(.workerReady, worker, pool: pool, #"{"pool":"\#(pool)","node":"n\#(random.below(3))","slots":\#(1 + random.below(3))}"#)
         case 6: send(.workerGone, worker, #"{"reason":"\#(random.below(2) == 0 ? "lost" : "drained")"}"#)
         case 7, 8: send(.actorSuspended, actor, worker: worker)
-        case 9: send(.actorCrashed, actor, worker: worker, #"{"error":"boom"}"#)
+        case 9: send(.actorCrashed, actor, worker: worker, #"{"reason":"boom"}"#)
         case 10: send(.actorRunning, actor, worker: worker, #"{"worker":"\#(worker)"}"#)
         case 11: send(.actorWithdrawn, actor)
         case 12: send(.actorDeleted, actor)

@@ -68,7 +68,7 @@ struct SeriesFileTests {
         made.scheduler.advance(seconds: 100)
         made.send(.actorRequested, "ns/x", pool: "ns/a", #"{"pool":"ns/a"}"#)
         made.send(.workerReady, "ns/v", pool: "ns/a", #"{"pool":"ns/a","node":"n","slots":1}"#)
-        made.send(.actorCrashed, "ns/x", worker: "ns/v", #"{"error":"boom"}"#)
+        made.send(.actorCrashed, "ns/x", worker: "ns/v", #"{"reason":"boom"}"#)
         let series = made.series()
         try series.open()
         try series.catchUp()
