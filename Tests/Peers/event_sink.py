@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A receiver of CloudEvents over HTTP that isn't Greenroom: what comes, how often, and is it an event?
 
-    event_sink.py PORT
+    event_sink.py PORT FILE
 
-Listens on 127.0.0.1 and says "ready". `POST` takes one event in binary or structured mode, and answers 400 where it is none.
-`GET /seen` gives what came, in order. Ends when its input does.
+Listens on 127.0.0.1, and then makes FILE. `POST` takes one event in binary or structured mode and adds a line to the file, or answers 400
+where it is none. Ends when its input does.
 """
 
 import json
@@ -13,7 +13,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
-SEEN = []
 LOCK = threading.Lock()
 
 
@@ -44,18 +43,14 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_GET(self):
-        with LOCK:
-            self.answer(200, json.dumps(SEEN))
-
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         try:
             found = event(self.headers, body)
         except ValueError as problem:
             return self.answer(400, str(problem))
-        with LOCK:
-            SEEN.append(found)
+        with LOCK, open(sys.argv[2], "a") as file:
+            file.write(json.dumps(found) + "\n")
         self.answer(204)
 
     def log_message(self, *_):
@@ -64,6 +59,6 @@ class Receiver(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-print("ready", flush=True)
+open(sys.argv[2], "a").close()
 sys.stdin.read()
 server.shutdown()
