@@ -51,7 +51,6 @@ enum SeriesResponses {
 
     /// The newest moment before a position at which a condition began to hold.
     @Sendable static func when(_ request: RoutedRequest) async throws -> Response {
-        let reader = try reader(request)
         guard let text = request.query.text("condition"), let condition = WhenCondition(text) else {
             throw Problem(.invalidRequest, "condition must be one of \(WhenCondition.known)", field: "condition")
         }
