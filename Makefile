@@ -52,10 +52,10 @@ fuzz: setup ## fuzz one target for SECONDS: make fuzz TARGET=events SECONDS=60 (
 	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/fuzz.sh $(or $(TARGET),events) $(or $(SECONDS),60)
 
 sanitize-thread: setup ## run the tests under ThreadSanitizer, before a release (FILTER: some of them)
-	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/sanitize.sh thread $(FILTER)
+	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/sanitize.sh thread '$(FILTER)'
 
 sanitize-address: setup ## run the tests under AddressSanitizer, before a release (FILTER: some of them)
-	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/sanitize.sh address $(FILTER)
+	SWIFT=$(SWIFT) JOBS=$(JOBS) scripts/sanitize.sh address '$(FILTER)'
 
 crash-test: setup ## kill the service under load with kill -9, RUNS times (default 50)
 	$(SWIFT) build --product greenroom -j $(JOBS)
