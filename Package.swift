@@ -475,7 +475,7 @@ let package = Package(
         .target(
             name: "FaultSimulation",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay",
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Replay",
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: strict),

@@ -42,14 +42,36 @@ package final class ControlLoop: ControlPlane {
     let policyWatches = Atomic<UInt64>(0)
     /// No two runs that appended anything began at the same position, whatever their fences: ids of reports rest on it.
     private let run: String
+    /// The way into the log of what callers ask for.
+    let appendBatch: CommandAppend
+    /// For ids that nobody else has.
+    let newNumber: @Sendable () -> UInt64
+
+    typealias CommandAppend = @Sendable (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void
 
     package init(log: EventLog, scheduler: any LoopScheduler, configuration: Configuration) {
         self.log = log
         self.scheduler = scheduler
         self.configuration = configuration
         run = "\(configuration.fence.number)-\(log.head.seq)"
+        appendBatch = { [log] batch, completion in log.append(batch, completion: completion) }
+        newNumber = {
+            var generator = SystemRandomNumberGenerator()
+            return generator.next()
+        }
         core = LoopCore(log: log, scheduler: scheduler, observer: configuration.observer, limits: configuration.limits)
         actuations = core.follow(through: configuration.targets, fence: configuration.fence, run: run, limits: configuration.actuation)
+    }
+
+    /// Over a loop that somebody else drives, who also says how commands get into the log and which ids are new.
+    init(
+        driving core: LoopCore, _ actuations: Actuations, configuration: Configuration, append: @escaping CommandAppend,
+        newNumber: @escaping @Sendable () -> UInt64
+    ) {
+        (self.core, self.actuations, self.configuration) = (core, actuations, configuration)
+        (log, scheduler) = (core.log, core.scheduler)
+        (appendBatch, self.newNumber) = (append, newNumber)
+        run = "\(configuration.fence.number)-\(core.log.head.seq)"
     }
 
     /// Folds the log up to its head, so that questions are answered from there; acts on nothing.
@@ -75,6 +97,8 @@ package final class ControlLoop: ControlPlane {
         }
         await query { core in
             core.catchUp()
+            // What couldn't be read by now isn't waited for.
+            core.endFoldWaits()
             core.saveCheckpoint()
         }
     }

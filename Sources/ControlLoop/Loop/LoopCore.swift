@@ -659,6 +659,13 @@ final class LoopCore: @unchecked Sendable {
         setAlarm()
     }
 
+    /// Ends the waits for what the log has and the loop couldn't read.
+    func endFoldWaits() {
+        let left = waiters
+        waiters = []
+        for waiter in left { waiter.resume() }
+    }
+
     /// Somebody waits for this actor's placement.
     func isAwaited(_ actor: NameID) -> Bool { placementWaits.waits(for: actor) }
 
