@@ -261,9 +261,12 @@ import Testing
 
     @Test("a worker that falls silent is lost with its actor, which is placed again; one with a stream stays", arguments: [false, true])
     func leases(isRestarted: Bool) throws {
+        // Nothing follows a recommendation: nobody is told to go.
+        var watched = Policy.steady("ns/p0")
+        watched.mode = .recommend
         let simulation = try run(
             FaultSchedule([
-                (0, .policy(.steady("ns/p0", min: 0, max: 1))), (1, .leased(pool: 0, ttlSeconds: 5, keepsStream: false)),
+                (0, .policy(watched)), (1, .leased(pool: 0, ttlSeconds: 5, keepsStream: false)),
                 (1.1, .leased(pool: 0, ttlSeconds: 5, keepsStream: true)), (3, turn(0, 60_000)), (3.1, turn(1, 60_000)),
                 (8, .silence(worker: 0, seconds: 30)), isRestarted ? (9, kill) : (9, .checkpoint), (30, .turnStream(worker: 1)),
                 (40, .turnStream(worker: 1)), (60, turn(2)),
@@ -297,7 +300,7 @@ import Testing
                 (0, .policy(.steady("ns/p0", min: 1, max: 1))), (5, call(0, 10_000)), (5.5, call(1, 10_000)), (12, turn(3, 20_000)),
                 (14, call(4, 3_000)), (14.1, call(4, 3_000, id: 1)), (14.2, call(5, 20_000, givesUp: 2_000)),
                 (20, call(6, 20_000)), (20.1, call(7, 20_000)), (20.2, call(8, 20_000)), (20.3, call(9, 20_000)), (20.4, call(10, 20_000)),
-                (22, .withdraw(actor: 7)), (23, isKilled ? kill : .checkpoint), (60, call(0, 1_000, id: 2)), (70, call(0, 1_000, id: 2)),
+                (22, .withdraw(actor: 7)), (23, isKilled ? kill : .checkpoint), (200, call(0, 9_000, id: 2)), (220, call(0, 1_000, id: 2)),
             ]))
         let answers = simulation.callers.calls.flatMap(\.answers)
         #expect(answers.count == simulation.callers.calls.count)
@@ -350,7 +353,7 @@ import Testing
     @Test("claims take workers out of their pool, and others come in their place")
     func claims() throws {
         var unclaimed = Policy.steady("ns/p0", min: 2)
-        unclaimed.capacity = .unclaimed
+        unclaimed.target = .warmPool
         var actions: [(seconds: Double, action: Action)] = [(0, .policy(unclaimed))]
         for k in 0..<12 { actions.append((10 + Double(k) * 5, .claim(pool: 0, milliseconds: 3_000, isForced: k == 4))) }
         let simulation = try run(FaultSchedule(actions))

@@ -42,6 +42,8 @@ package struct Ledger: Sendable {
         package var readySeq: Position
         /// When it said last that it is there, and the position of that.
         package var saidReady: (seq: Position, at: LogTime)
+        /// What its pod says that it is at work on.
+        package var tasks = 0
         /// 0 where it has no lease.
         package var ttlSeconds = 0
         package var isChosen = false
@@ -94,6 +96,11 @@ package struct Ledger: Sendable {
     package func quota(of actor: Actor) -> Int? {
         guard !actor.tenant.isEmpty else { return nil }
         return pools[actor.pool]?.policy?.quotas.first { $0.tenant == actor.tenant }?.maxRunning
+    }
+    /// Slots that are taken: by actors, or by what its pod says where the pool's policy asks pods.
+    package func used(_ worker: Worker) -> Int {
+        guard pools[worker.pool]?.policy?.busy != nil else { return worker.residents.count }
+        return max(worker.residents.count, min(worker.tasks, worker.slots))
     }
     /// Whose workers it may have.
     package func usablePools(of actor: Actor) -> Set<String> { Set(pools[actor.pool]?.policy?.spillTo ?? []).union([actor.pool]) }
@@ -191,7 +198,7 @@ package struct Ledger: Sendable {
         guard let worker = workers[event.worker], !worker.isDraining else { return false }
         guard let life = event.integer("workerVersion") else { return true }
         return Position(life) == worker.readySeq && event.integer("request").map { Position($0) == actor.seq } ?? true
-            && worker.residents.count < worker.slots
+            && used(worker) < worker.slots
     }
 
     private mutating func leave(_ name: String, _ actor: inout Actor) {
@@ -244,6 +251,10 @@ package struct Ledger: Sendable {
             // Whoever found that it is silent meant what it had said by then.
             if isOurs, let asOf = event.integer("asOf"), Position(asOf) < worker.saidReady.seq { return false }
             lose(event.subject, event)
+            return true
+        case .workerObserved:
+            guard let worker = workers[event.subject], isSame(worker) else { return false }
+            workers[event.subject]?.tasks = min(max(0, event.integer("busy") ?? 0), 65_536)
             return true
         default: return false
         }

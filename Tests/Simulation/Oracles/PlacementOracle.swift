@@ -37,7 +37,7 @@ package struct PlacementOracle: Oracle {
                 problems.append("\(event.subject) asks for \(actor.selector), and is placed on \(event.worker) with \(worker.labels)")
             }
             given[event.worker, default: 0] += 1
-            if worker.residents.count + (given[event.worker] ?? 0) > worker.slots {
+            if ledger.used(worker) + (given[event.worker] ?? 0) > worker.slots {
                 problems.append(
                     "\(event.worker) has \(worker.slots) slots, \(worker.residents.count) taken, and \(given[event.worker] ?? 0) are given at once"
                 )

@@ -25,7 +25,7 @@ package struct WaitingOracle: Oracle {
             let usable = ledger.usablePools(of: actor)
             let free = ledger.workers.sorted { $0.key < $1.key }.first { _, worker in
                 usable.contains(worker.pool) && !isUnclaimed(worker.pool, ledger) && !worker.isDraining
-                    && worker.residents.count < worker.slots
+                    && ledger.used(worker) < worker.slots
                     && worker.hasLabels(actor.selector)
             }
             return free.map { "\(name) waits, and \($0.key) is free" }

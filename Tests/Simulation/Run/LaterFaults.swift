@@ -1,4 +1,4 @@
-import Autoscaling
+package import Autoscaling
 import Basics
 import Domain
 
@@ -57,7 +57,7 @@ extension FaultSchedule {
         func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &draws) }
         let pool = below(pools.count)
         var unclaimed = policy(pools[pool], &draws)
-        unclaimed.capacity = .unclaimed
+        unclaimed.target = .warmPool
         unclaimed.spillTo = []
         // Every 10 s or so, as a job that recurs.
         let period = Int64(4 + below(20)) * 1_000_000
@@ -136,5 +136,12 @@ extension FaultSchedule {
         }
         if below(2) == 0 { policy.busy = BusyCheck(.annotation("busy")) }
         return policy
+    }
+}
+
+extension ScaleTarget {
+    /// Whose replicas are workers that nobody took.
+    package static var warmPool: ScaleTarget {
+        ScaleTarget(apiVersion: "\(warmPoolGroup)/v1alpha1", kind: warmPoolKind, name: "warm")
     }
 }

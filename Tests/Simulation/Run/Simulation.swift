@@ -156,7 +156,7 @@ package final class Simulation: @unchecked Sendable {
         if !time.settle() { fail("endless work", "work begets work without end at \(time.now.rfc3339)") }
         let look = Look(
             seq: ledger.seq, head: log?.head.seq ?? 0, isRunning: loop != nil, term: terms, isUntroubled: isUntroubled,
-            serviceWork: time.serviceWork, position: loop?.state.position ?? 0)
+            serviceWork: time.serviceWork, position: loop?.state.position ?? 0, ticks: hasTimes ? time.passed / 5_000_000 : 0)
         // Nothing is another than at the last look.
         guard look != lastLook else { return }
         lastLook = look
@@ -172,6 +172,12 @@ package final class Simulation: @unchecked Sendable {
         var isUntroubled: Bool
         var serviceWork: Int
         var position: Position
+        /// Where somebody must have been heard, answered or withdrawn by a time, that counts too.
+        var ticks: Int64
+    }
+
+    private var hasTimes: Bool {
+        !leased.workers.isEmpty || callers.isBusy || !callers.open.isEmpty || ledger.actors.values.contains { $0.deadline != nil }
     }
 
     private func comeToRest() {
