@@ -176,6 +176,38 @@ import Testing
         #expect(run.violations.map(\.oracle) == ["callers", "callers"])
     }
 
+    @Test("a worker that is busy beyond its drain's time, and isn't asked back")
+    func drains() throws {
+        var few = Policy.steady("ns/p0", min: 1, max: 2)
+        few.drainTimeoutSeconds = 5
+        let schedule = FaultSchedule([
+            (0, .policy(.steady("ns/p0", min: 4))), (15, .target(pool: 0, .hangs, seconds: 40)), (16, .policy(few)),
+            (32, .runOnDraining(actor: 0, pool: 0, milliseconds: 90_000)), (60, .checkpoint),
+            (75, .turn(actor: 1, pool: 0, milliseconds: 100, ending: .suspended)),
+        ])
+        #expect(try found(nil, by: DrainOracle(), schedule) == [])
+        #expect(try found(.overlooksUncordons, by: DrainOracle(), schedule).first == "drains")
+    }
+
+    @Test("a worker whose pod says that it is busy is removed, and one that is there to be taken gets an actor")
+    func busyByReportOrUnclaimed() throws {
+        var asked = Policy.steady("ns/p0")
+        asked.busy = BusyCheck(.annotation("busy"))
+        let reported = FaultSchedule([
+            (0, .policy(asked)), (5, .report(pool: 0, worker: 0, state: "busy", tasks: 1)), (10, .checkpoint), (11, .checkpoint),
+        ])
+        #expect(try found(nil, by: BusyWorkerOracle(), reported) == [])
+        #expect(try found(.removesBusy, by: BusyWorkerOracle(), reported).first == "busy workers")
+        var unclaimed = Policy.steady("ns/p0")
+        unclaimed.target = .warmPool
+        let taken = FaultSchedule([
+            (0, .policy(unclaimed)), (5, .turn(actor: 0, pool: 0, milliseconds: 1_000, ending: .suspended)), (10, .checkpoint),
+            (11, .checkpoint),
+        ])
+        #expect(try found(nil, by: PlacementOracle(), taken) == [])
+        #expect(try found(.placesOnDraining, by: PlacementOracle(), taken).first == "placements")
+    }
+
     @Test("events that come for ever")
     func causes() throws { #expect(try found(.appendsForever, by: CausesOracle()).first == "causes") }
 

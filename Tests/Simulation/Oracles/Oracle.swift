@@ -34,6 +34,7 @@ package enum Oracles {
             AcknowledgedOracle(), PositionsOracle(), StateOracle(), FoldOracle(), DecisionsOracle(), BusyWorkerOracle(), PlacementOracle(),
             QuotaOracle(), SnapshotOracle(), BoundsOracle(), StabilizationOracle(), CooldownOracle(), WaitingOracle(), FenceOracle(),
             ReservationsOracle(), CausesOracle(), SizeOracle(), LeaseOracle(), DeadlineOracle(), CallersOracle(),
+            DrainOracle(),
         ]
     }
 }

@@ -29,6 +29,9 @@ package struct PlacementOracle: Oracle {
             if actor?.state != .waiting {
                 problems.append("\(event.subject) is placed and doesn't wait: \((actor?.state ?? .unknown).statusName)")
             }
+            if ledger.pools[worker.pool]?.policy?.isUnclaimed ?? false {
+                problems.append("\(event.subject) is placed on \(event.worker), which is there to be taken")
+            }
             if worker.isDraining { problems.append("\(event.subject) is placed on \(event.worker), which drains") }
             if let actor, !ledger.usablePools(of: actor).contains(worker.pool) {
                 problems.append("\(event.subject) of \(actor.pool) is placed on \(event.worker) of \(worker.pool)")

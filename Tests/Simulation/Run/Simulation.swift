@@ -322,6 +322,7 @@ package final class Simulation: @unchecked Sendable {
 
     private func take(_ request: DrivenLoop.Request) {
         guard !isEnding else { return }
+        if plant == .overlooksUncordons, case .uncordon = request { return }
         requests.append(request)
         for index in oracles.indices { oracles[index].requested(request, self) }
     }
@@ -735,7 +736,10 @@ package final class Simulation: @unchecked Sendable {
         case .decidesWrongly:
             rogueDecision(from: 1, to: 77)
         case .placesOnDraining:
-            guard let worker = ledger.workers.first(where: { $0.value.isDraining || !$0.value.residents.isEmpty })?.key,
+            guard
+                let worker = ledger.workers.first(where: {
+                    $0.value.isDraining || ledger.used($0.value) > 0 || ledger.pools[$0.value.pool]?.policy?.isUnclaimed ?? false
+                })?.key,
                 let actor = ledger.waiting.first ?? ledger.actors.keys.sorted().first
             else { return }
             commands += 1
@@ -745,7 +749,7 @@ package final class Simulation: @unchecked Sendable {
                 body: Array(#"{"tier":"cold","request":1,"workerVersion":1,"asOf":\#(ledger.seq)}"#.utf8))
             senders.command(batch, id: "rogue-\(commands)")
         case .removesBusy:
-            guard let busy = ledger.workers.sorted(by: { $0.key < $1.key }).first(where: { !$0.value.residents.isEmpty }) else { return }
+            guard let busy = ledger.workers.sorted(by: { $0.key < $1.key }).first(where: { ledger.used($0.value) > 0 }) else { return }
             let policy = Policy.steady(busy.value.pool)
             take(.remove(ActuatedPool(policy), worker: busy.key))
         case .appendsForever: appendForever()
@@ -802,7 +806,7 @@ package final class Simulation: @unchecked Sendable {
 package enum Plant: String, Hashable, Sendable, CaseIterable {
     case losesAcknowledged, overlooksEvents, decidesWrongly, placesOnDraining, removesBusy, losesPlacements, appendsForever, targetIsStuck,
         ignoresFences, shrinksTooSoon, growsTooSoon, restsTooSoon, placesWrongly, losesBeating, keepsTheSilent, forgetsDeadlines,
-        answersNobody
+        answersNobody, overlooksUncordons
 }
 
 package struct Violation: Hashable, Sendable, CustomStringConvertible {
