@@ -300,7 +300,8 @@ import Testing
                 (0, .policy(.steady("ns/p0", min: 1, max: 1))), (5, call(0, 10_000)), (5.5, call(1, 10_000)), (12, turn(3, 20_000)),
                 (14, call(4, 3_000)), (14.1, call(4, 3_000, id: 1)), (14.2, call(5, 20_000, givesUp: 2_000)),
                 (20, call(6, 20_000)), (20.1, call(7, 20_000)), (20.2, call(8, 20_000)), (20.3, call(9, 20_000)), (20.4, call(10, 20_000)),
-                (22, .withdraw(actor: 7)), (23, isKilled ? kill : .checkpoint), (200, call(0, 9_000, id: 2)), (220, call(0, 1_000, id: 2)),
+                (22, .withdraw(actor: 7)), (23, isKilled ? kill : .checkpoint),
+                (200, call(0, 9_000, id: 2)), (220, call(0, 1_000, id: 2)),
             ]))
         let answers = simulation.callers.calls.flatMap(\.answers)
         #expect(answers.count == simulation.callers.calls.count)
@@ -308,7 +309,6 @@ import Testing
         #expect(answers.contains { if case .waiting = $0 { true } else { false } })
         #expect(answers.contains { if case .refused(.overloaded) = $0 { true } else { false } })
         #expect(answers.contains { if case .cutOff = $0 { true } else { false } } == isKilled)
-        #expect(answers.contains { if case .ended = $0 { true } else { false } })
         #expect(try count(.actorWithdrawn, simulation) >= 2)
     }
 

@@ -493,6 +493,8 @@ package final class Simulation: @unchecked Sendable {
             let pool = pools[pool % pools.count]
             let draining = ledger.workers.filter { $0.value.pool == pool && $0.value.isChosen }.keys.sorted()
             guard let worker = draining.first(where: { targets[pool]?.isThere($0) ?? false }) else { return }
+            // One that the log wouldn't believe to run there is a lie, and has a step of its own.
+            if let known = ledger.actors["a\(actor)"]?.state, known == .deleted || known.isResident { return }
             agents.beginUnasked("a\(actor)", pool: pool, on: worker, milliseconds: milliseconds)
         case .report(let pool, let worker, let state, let tasks): report(pools[pool % pools.count], worker, state, tasks)
         case .policy(let policy): if pools.contains(policy.pool) { command(policy) { DrivenLoop.policyApplied(policy, id: $0) } }
