@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # The commit that `greenroom --version` of a release prints.
 COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help setup setup-release build release deb deb-root demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test page-test simulate simulate-coverage bench serve image image-root protos clean
+.PHONY: help setup setup-release build release deb deb-root demo test lint format fuzz sanitize-thread sanitize-address crash-test failover-test replication-test page-test simulate simulate-coverage bench serve image image-root protos clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,7 +31,7 @@ deb: $(if $(PROGRAM),,release) ## the Debian package of the release, or of PROGR
 deb-root: $(if $(PROGRAM),,release) ## the Debian package installed and tried in a Debian of its own, as root (FOLDER, PROGRAM)
 	scripts/deb-root.sh $(or $(FOLDER),.build/deb-root) $(or $(PROGRAM),$(RELEASE))
 
-demo: setup ## the whole loop on this machine, for real (debug build): make demo ARGS="--speed 2"
+demo: setup ## the whole loop on this machine, for real (debug build): make demo ARGS="--speed 2", ARGS="--instances 3"
 	@[ -x $(DEBUG) ] || echo "make: building first, as make test does too: about ten minutes on two cores the first time, seconds later on."
 	$(SWIFT) build --product greenroom -j $(JOBS)
 	$(DEBUG) demo $(ARGS)
@@ -64,6 +64,13 @@ crash-test: setup ## kill the service under load with kill -9, RUNS times (defau
 failover-test: setup ## kill the leader of two instances under load with kill -9, RUNS times (default 20)
 	$(SWIFT) build --build-tests -j $(JOBS)
 	FAILOVER_RUNS=$(or $(RUNS),20) $(SWIFT) test --skip-build --no-parallel --filter ElectedServiceTests
+
+replication-test: setup ## let servers, instances and links of a replicated log fail under load: RUNS=n (default 20) SEED=s FAULTS=kill_leader,…
+	$(SWIFT) build --product greenroom -j $(JOBS)
+	@server="$(NATS_SERVER)"; server=$${server:-$$(python3 Tests/Peers/nats_server.py)}; \
+	case "$$server" in SKIPPED*) echo "make: nats-server 2.14 is needed: $$server" >&2; exit 3;; esac; \
+	python3 Tests/Replication/replication_test.py --runs $(or $(RUNS),20) --greenroom $(DEBUG) --nats-server "$$server" \
+		$(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
 
 page-test: setup ## use the page in headless Chromium as a person would (about five minutes)
 	$(SWIFT) build --product greenroom -j $(JOBS)

@@ -253,6 +253,12 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict),
+        // The log's stream on NATS JetStream.
+        .target(
+            name: "JetStreamLog",
+            dependencies: [
+                "Basics", "Machine", "Domain", "EventLog", "NATSClient", log, .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: strict),
         .target(
             name: "ObjectStorage",
             dependencies: [
@@ -294,10 +300,10 @@ let package = Package(
             name: "Assembly",
             dependencies: [
                 "Basics", "Domain", "Machine", "YAML", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Policies", "Replay",
-                "Series",
+                "Series", "Simulation",
                 "HTTPTransport", "HTTPService",
                 "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers", "ServiceClient",
-                "SubstrateGateway", "Telemetry", "Output", "Outward",
+                "SubstrateGateway", "Telemetry", "Output", "Outward", "NATSClient", "JetStreamLog",
                 log, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -310,18 +316,21 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(name: "LocalCluster", dependencies: ["Machine", "Output"] + nio, swiftSettings: strict),
+
         // Floor 5: the whole of it at work, to be looked at and to be measured.
         .target(
             name: "Demo",
             dependencies: [
-                "Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection", log,
+                "Basics", "Domain", "Machine", "EventLog", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection",
+                "LocalCluster", log,
             ],
             swiftSettings: strict),
         .target(
             name: "Benchmarks",
             dependencies: [
                 "Basics", "Domain", "Machine", "Autoscaling", "Placement", "EventLog", "State", "ControlLoop", "Replay", "ServiceClient",
-                "SubstrateGateway", "Output", "Inspection",
+                "SubstrateGateway", "Output", "Inspection", "LocalCluster",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + nio + grpc,
             swiftSettings: strict),
@@ -332,7 +341,7 @@ let package = Package(
             dependencies: [
                 "Basics", "Domain", "Machine", "Autoscaling", "EventLog", "State", "Views", "Policies", "Replay", "Simulation",
                 "ServiceClient", "WorkerAgent",
-                "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", log,
+                "Telemetry", "Output", "Assembly", "Inspection", "LocalCluster", "Demo", "Benchmarks", "NATSClient", "JetStreamLog", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -350,14 +359,21 @@ let package = Package(
         .testTarget(
             name: "EventLogTests",
             dependencies: [
-                "Basics", "Machine", "Domain", "EventLog", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "Basics", "Machine", "Domain", "EventLog", "TestSupport", "NATSClient", "NATSServers", "JetStreamLog", log,
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
+            name: "JetStreamLogTests",
+            dependencies: [
+                "Basics", "Machine", "Domain", "EventLog", "TestSupport", "NATSClient", "NATSServers", "JetStreamLog", log,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: strict),
+        .testTarget(
             name: "ControlLoopTests",
             dependencies: [
-                "Basics", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop", "Replay",
+                "Basics", "Machine", "TestSupport", "Domain", "Autoscaling", "Placement", "EventLog", "State", "Views", "ControlLoop",
+                "Replay",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Fixtures")],
@@ -372,7 +388,7 @@ let package = Package(
         .testTarget(
             name: "LocalWorkersTests",
             dependencies: [
-                "TestSupport", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log,
+                "TestSupport", "Machine", "Domain", "Autoscaling", "ControlLoop", "LocalWorkers", log,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: strict),
         .testTarget(
@@ -406,11 +422,12 @@ let package = Package(
         .testTarget(
             name: "greenroomTests",
             dependencies: [
-                "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "Demo", "Benchmarks", "Commands", "Domain",
+                "Basics", "TestSupport", "greenroom", "Machine", "Output", "Assembly", "Inspection", "LocalCluster", "Demo", "Benchmarks",
+                "Commands", "Domain",
                 "Autoscaling", "EventLog", "Views", "ControlLoop", "Replay", "Simulation", "Telemetry", "ServiceClient", "Kubernetes",
-                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", log,
+                "KubernetesTwin", "SubstrateTwin", "Pollers", "ObjectStorage", "NATSClient", "NATSServers", "JetStreamLog", log,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -475,7 +492,7 @@ let package = Package(
         .target(
             name: "FaultSimulation",
             dependencies: [
-                "Basics", "Domain", "Autoscaling", "EventLog", "State", "ControlLoop", "Replay",
+                "Basics", "Domain", "Autoscaling", "EventLog", "State", "Views", "ControlLoop", "Replay",
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: strict),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: the Swift suites (which run the peers they find), and a short crash run. Ends with the test runner's summary;
+# All tests: the Swift suites (which run the peers they find), a short crash run and a short run of the replicated log. Ends with the test runner's summary;
 # where a run fails, what failed is said once more at the very end, briefly, so that the tail of a long log tells why.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,6 +23,14 @@ run swift build --build-tests
 if command -v python3 >/dev/null; then
     run python3 -m unittest discover --start-directory Tests/Crash
     run python3 Tests/Crash/crash_test.py --runs "${CRASH_RUNS:-5}" --greenroom .build/debug/greenroom
+    run python3 -m unittest discover --start-directory Tests/Replication
+    nats_server=$(python3 Tests/Peers/nats_server.py)
+    if [ -x "$nats_server" ]; then
+        run python3 Tests/Replication/replication_test.py --runs "${REPLICATION_RUNS:-3}" --seed "${REPLICATION_SEED:-short}" --short \
+            --greenroom .build/debug/greenroom --nats-server "$nats_server"
+    else
+        echo "SKIPPED: the replicated log was NOT tried against servers and instances that fail; it needs nats-server 2.14: $nats_server" >&2
+    fi
 else
     echo "SKIPPED: the crash run needs python3" >&2
 fi

@@ -1,6 +1,7 @@
 import HTTPService
 import HTTPTransport
 import ExternalMetrics
+import JetStreamLog
 import KEDAScaler
 import ObjectStorage
 import Outward
@@ -39,7 +40,7 @@ package struct ConfigurationField: Hashable, Sendable {
 
 package enum ConfigurationFields {
     package static let all: [ConfigurationField] = [
-        general, processes, kubernetes, keda, externalMetrics, gateway, objectStorage, outward, limits,
+        general, replicatedLog, processes, kubernetes, keda, externalMetrics, gateway, objectStorage, outward, limits,
     ].flatMap { $0 }
 
     /// Whether the table has it, or a section of that name.
@@ -71,6 +72,39 @@ package enum ConfigurationFields {
         .init("logging.level", "info", "least severe level to log: trace, debug, info, notice, warning, error, critical"),
         .init("logging.format", "text", "text, or json for one object a line"),
     ]
+
+    private static let replicatedLog: [ConfigurationField] = {
+        let snapshots = JetStreamLogConfiguration.Snapshots()
+        return [
+            .init(
+                "log.jetstream.servers", "",
+                "NATS servers that the log lies on, version 2.14 or later, as nats://HOST:PORT or tls://HOST:PORT; without `log` it is the file alone"
+            ),
+            .init(
+                "log.jetstream.stream", JetStreamLogSettings.standardStream,
+                "the stream's name, and what the subjects of the instances begin with"),
+            .init("log.jetstream.replicas", "3", "servers that hold each message: 1, 3 or 5"),
+            .init("log.jetstream.instance", "$POD_NAME, else the host's name", "this instance's name; each needs its own"),
+            .init("log.jetstream.user", "none", "user name"),
+            .init("log.jetstream.passwordFile", "none", "file with the user's password"),
+            .init("log.jetstream.tokenFile", "none", "file with a token"),
+            .init("log.jetstream.nkeyFile", "none", "file with a user's nkey seed"),
+            .init("log.jetstream.credentialsFile", "none", "credentials file as `nsc` writes it"),
+            .init(
+                "log.jetstream.tls.ca", "the system's",
+                "PEM file of the authority of the servers' certificates; with `tls`, TLS is required"),
+            .init("log.jetstream.tls.certificate", "none", "PEM file of this client's certificate"),
+            .init("log.jetstream.tls.key", "none", "PEM file of its key"),
+            .init("log.jetstream.tls.handshakeFirst", "false", "begin with TLS, as servers with handshake_first expect"),
+            .init(
+                "log.jetstream.leaseSeconds", "15",
+                "the leader acts for so long after its last accepted message; another stands for election after 1.1 to 2.1 times this"),
+            .init(
+                "log.jetstream.snapshots.everyEvents", "\(snapshots.everyEvents)",
+                "a copy of the log is kept in the object store after so many events; 0 keeps none, and the stream is never purged"),
+            .init("log.jetstream.snapshots.keep", "\(snapshots.keep)", "copies kept, 1 to 100; the stream is purged to the oldest"),
+        ]
+    }()
 
     private static let processes: [ConfigurationField] = [
         .init("workers.server", "the service's own address", "where workers of kind: Process reach the service"),

@@ -66,6 +66,10 @@ package struct GreenroomService: Sendable {
             let elected = ElectedService(service: self, settings: election, logger: Logger(labelLike: logger, "greenroom.election"))
             return try await elected.run(stopOn: signals, when: stopped, onStart: onStart)
         }
+        if let jetstream = configuration.jetstream {
+            let replicated = ReplicatedService(service: self, settings: jetstream, logger: self.logger(named: "greenroom.replication"))
+            return try await replicated.run(stopOn: signals, when: stopped, onStart: onStart)
+        }
         let log: EventLog
         do throws(LogError) { log = try openLog() } catch { throw Fault(error) }
         try await act(on: log, as: nil, stopOn: signals, when: stopped, onStart: onStart)
@@ -83,26 +87,7 @@ package struct GreenroomService: Sendable {
         let parts = try makeParts(log, server, lead)
         let url = Self.url(of: server)
         let bound = Bound(configuration)
-        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(
-                service: StopAnnounced(
-                    inner: HTTPServerService(server, parts: parts.http, log: logger, onStart: { _ in bound.http.open() }),
-                    what: "requests in flight, at most \(Int(server.limits.drainSeconds.rounded(.up))) s; then the log closes",
-                    logger: logger))
-        ]
-        if let keda = configuration.keda {
-            let named = Self.poolsNamed(by: policies)
-            let knows = { @Sendable (pool: String) in
-                if named.contains(pool) { return true }
-                return Self.poolsNamed(
-                    by: await parts.loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }
-                ).contains(pool)
-            }
-            services.append(
-                .init(
-                    service: KEDAScalerService(
-                        configuration: keda, plane: parts.loop, knows: knows, logger: logger, onStart: { _ in bound.keda?.open() })))
-        }
+        var services = try openPorts(server, parts.http, parts.loop, policies, bound)
         services += [
             .init(
                 service: StopAnnounced(
@@ -131,20 +116,7 @@ package struct GreenroomService: Sendable {
                         parts.loop, log, client: parts.kubernetes?.targets.client, drainSeconds: lead?.drainSeconds, logger: logger,
                         onStart: { bound.gateway?.open() })))
         }
-        if let externalMetrics = configuration.externalMetrics {
-            let logger = Logger(labelLike: logger, "greenroom.externalmetrics")
-            let access = configuration.kubernetes == nil ? nil : try clusterAccess()
-            services.append(
-                .init(
-                    service: try ServedExternalMetrics(
-                        externalMetrics, access: access, loop: parts.loop, logger: logger, onStart: { _ in bound.externalMetrics?.open() }))
-            )
-        }
-        if let survey = try configuration.objectStorage?.makeSurvey(
-            log, secrets: SecretFolder(path: configuration.secretsFolder), logger: Logger(labelLike: logger, "greenroom.objectstorage"))
-        {
-            services.append(.init(service: survey))
-        }
+        if let survey = try survey(log) { services.append(.init(service: survey)) }
         if let sinks = parts.outward.sinks { services.append(.init(service: sinks)) }
         if let exporter = parts.outward.exporter { services.append(.init(service: exporter)) }
         services.append(.init(service: ReadyService(parts: bound.all, onReady: { await onStart(url) })))
@@ -161,6 +133,49 @@ package struct GreenroomService: Sendable {
         try await namingBindFaults { try await group.run() }
     }
 
+    /// The ports that any instance has: HTTP, KEDA's and that of external metrics.
+    func openPorts(
+        _ server: ServerConfiguration, _ http: ServiceParts, _ loop: ControlLoop, _ policies: [Policy], _ bound: Bound
+    ) throws -> [ServiceGroupConfiguration.ServiceConfiguration] {
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(
+                service: StopAnnounced(
+                    inner: HTTPServerService(server, parts: http, log: logger, onStart: { _ in bound.http.open() }),
+                    what: "requests in flight, at most \(Int(server.limits.drainSeconds.rounded(.up))) s; then the log closes",
+                    logger: logger))
+        ]
+        if let keda = configuration.keda {
+            let named = Self.poolsNamed(by: policies)
+            let knows = { @Sendable (pool: String) in
+                if named.contains(pool) { return true }
+                return Self.poolsNamed(
+                    by: await loop.policies().compactMap { try? Policy(canonicalJSON: Array($0.canonicalJSON.utf8)) }
+                ).contains(pool)
+            }
+            services.append(
+                .init(
+                    service: KEDAScalerService(
+                        configuration: keda, plane: loop, knows: knows, logger: logger, onStart: { _ in bound.keda?.open() })))
+        }
+        if let externalMetrics = configuration.externalMetrics {
+            let access = configuration.kubernetes == nil ? nil : try clusterAccess()
+            services.append(
+                .init(
+                    service: try ServedExternalMetrics(
+                        externalMetrics, access: access, loop: loop, logger: logger(named: "greenroom.externalmetrics"),
+                        onStart: { _ in bound.externalMetrics?.open() })))
+        }
+        return services
+    }
+
+    func survey(_ log: EventLog) throws -> (any Service)? {
+        try configuration.objectStorage?.makeSurvey(
+            log, secrets: SecretFolder(path: configuration.secretsFolder), logger: logger(named: "greenroom.objectstorage"))
+    }
+
+    /// A logger of another name at the same level.
+    func logger(named label: String) -> Logger { Logger(labelLike: logger, label) }
+
     func namingBindFaults(_ work: () async throws -> Void) async throws {
         do { try await work() } catch let fault as HTTPServer.BindFault {
             throw Fault(.unreachable, fault.sentence, do: "stop what listens there, or name another address under `listen`")
@@ -174,7 +189,7 @@ package struct GreenroomService: Sendable {
     // MARK: - Parts
 
     /// What must be there before the service is ready: the loop, and each port that the configuration names.
-    private struct Bound: Sendable {
+    struct Bound: Sendable {
         let http = Latch()
         let loop = Latch()
         let keda: Latch?
@@ -190,14 +205,14 @@ package struct GreenroomService: Sendable {
         var all: [Latch] { [http, loop] + [keda, externalMetrics, gateway].compactMap { $0 } }
     }
 
-    private func reloading(_ loop: ControlLoop) -> ReloadService {
+    func reloading(_ loop: ControlLoop, isInCharge: @escaping @Sendable () -> Bool = { true }) -> ReloadService {
         ReloadService(
             application: PolicyApplication(loop: loop, logger: logger),
             read: { [paths = configuration.policies] in
                 let policies = try PolicyFiles.read(paths, now: EventLog.systemClock(), waiting: false)
                 try PolicyFiles.refuseSharedTargets(policies)
                 return policies
-            }, logger: logger)
+            }, isInCharge: isInCharge, logger: logger)
     }
 
     private struct Parts {
@@ -211,10 +226,10 @@ package struct GreenroomService: Sendable {
     }
 
     /// Every pool that a policy is about, is a shadow of, or spills to.
-    private static func poolsNamed(by policies: [Policy]) -> Set<String> { Set(policies.flatMap { [$0.pool, $0.name] + $0.spillTo }) }
+    static func poolsNamed(by policies: [Policy]) -> Set<String> { Set(policies.flatMap { [$0.pool, $0.name] + $0.spillTo }) }
 
     /// Fetches what the policies in effect say, into the log.
-    private func polling(_ loop: ControlLoop, _ log: EventLog) -> PollingService {
+    func polling(_ loop: ControlLoop, _ log: EventLog) -> PollingService {
         PollingService(
             policies: { loop.policyUpdates() },
             append: { batch in _ = try await log.append(batch) }, logger: Logger(labelLike: logger, "greenroom.pollers"),
@@ -230,7 +245,7 @@ package struct GreenroomService: Sendable {
         // The actuator asks the loop whether a worker is busy, and the loop tells the actuator what to do.
         let plane = PlaneBox()
         let workers = LocalWorkers(
-            try workersConfiguration(log, server), logger: Logger(labelLike: logger, "greenroom.workers"),
+            try workersConfiguration(log, server, lead), logger: Logger(labelLike: logger, "greenroom.workers"),
             report: { batch in log.append(batch) { _ in } },
             isBusy: { await plane.isBusy($0) }, wasReady: { await plane.knows($0) })
         let news = LoopNews(beside: metrics?.loop ?? SilentObserver(), after: log.head.seq, name: { log.names.text(of: $0) })
@@ -245,7 +260,33 @@ package struct GreenroomService: Sendable {
         let loop = ControlLoop(log: log, scheduler: RealScheduler(clock: { log.now }), configuration: loopConfiguration)
         plane.value = loop
 
+        let outward = OutwardParts(configuration, log, loop, metrics: metrics, logger: Logger(labelLike: logger, "greenroom.outward"))
+        let made = makeHTTP(log, loop, gateway, outward) {
+            // An instance that nobody stands by for leads all the same.
+            if let lead { lead.show() } else { LeaderGauge.show(true) }
+        }
+        var http = made.parts
+        if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
+        return Parts(
+            loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, series: made.series, outward: outward,
+            http: http)
+    }
+
+    struct HTTPParts: Sendable {
+        var parts: ServiceParts
+        var series: PoolSeries?
+    }
+
+    /// What the HTTP service speaks for.
+    /// - Parameters:
+    ///   - handover: takes appends where this instance may not write; nil where it always may.
+    ///   - show: sets the gauges of who leads.
+    func makeHTTP(
+        _ log: EventLog, _ loop: ControlLoop, _ gateway: GatewayParts?, _ outward: OutwardParts, handover: Handover? = nil,
+        show: @escaping @Sendable () -> Void
+    ) -> HTTPParts {
         var http = ServiceParts(log: log, plane: loop)
+        if let handover { http.log = HandedLog(http.log, handover) }
         http.version = Version.text
         http.now = { log.now }
         if let gateway { http.upstream = { gateway.board.trouble(of: $0) } }
@@ -257,27 +298,23 @@ package struct GreenroomService: Sendable {
         http.series = series
         let desk = UsageDesk(log: log)
         http.usage = { query async throws(ControlFault) in try await desk.report(query) }
-        let sinks = Locked<EventSinks?>(nil)
+        let lab = LabDesk(log: log)
+        http.whatIf = { query, progress async throws(ControlFault) in try await lab.whatIf(query, progress) }
+        http.verify = { recomputes, progress async throws(ControlFault) in try await lab.verify(recomputes, progress) }
         if let metrics {
             http.log = MeteredLog(http.log)
             http.metricsText = { openMetrics in
-                // An instance that nobody stands by for leads all the same.
-                if let lead { lead.show() } else { LeaderGauge.show(true) }
-                sinks.value?.show(now: EventLog.systemClock())
+                show()
+                outward.sinks?.show(now: EventLog.systemClock())
                 return await metrics.text(openMetrics: openMetrics, loop, log)
             }
         }
-        let outward = OutwardParts(configuration, log, loop, metrics: metrics, logger: Logger(labelLike: logger, "greenroom.outward"))
-        sinks.value = outward.sinks
         if let check = outward.readiness { http.readiness.append(check) }
         if configuration.otlp?.sendsTraces ?? false {
             http.log = TracedLog(http.log, log)
             http.traceparent = { log.traceparent(ofPlacementAt: $0) }
         }
-        if let lead { http.readiness.append(ReadinessCheck("leader") { lead.mayAct() ? .ok : .failing(lead.refusal()) }) }
-        return Parts(
-            loop: loop, workers: workers, kubernetes: cluster.map { ($0, news) }, gateway: gateway, series: series, outward: outward,
-            http: http)
+        return HTTPParts(parts: http, series: series)
     }
 
     func clusterAccess() throws -> ClusterAccess {
@@ -290,7 +327,7 @@ package struct GreenroomService: Sendable {
         }
     }
 
-    private func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?, _ news: LoopNews) throws -> KubernetesTargets? {
+    func kubernetesTargets(_ log: EventLog, _ plane: PlaneBox, _ lead: Lead?, _ news: LoopNews) throws -> KubernetesTargets? {
         guard configuration.kubernetes != nil else { return nil }
         let access = try clusterAccess()
         let pods = PodPoller(rule: AddressRule(allowed: configuration.kubernetes?.policyAddresses ?? []))
@@ -320,8 +357,12 @@ package struct GreenroomService: Sendable {
         }
     }
 
-    /// - Parameter refusal: asked before each commit.
-    func openLog(refusal: @escaping @Sendable () -> AppendError? = { nil }) throws(LogError) -> EventLog {
+    /// - Parameters:
+    ///   - refusal: asked before each commit.
+    ///   - replica: the stream that the log lies on; nil where the file is all of it.
+    func openLog(
+        refusal: @escaping @Sendable () -> AppendError? = { nil }, replica: ReplicaSettings? = nil
+    ) throws(LogError) -> EventLog {
         // A folder that isn't there may be a volume that isn't mounted: a log made in its place would be empty, and lost later.
         let folder = URL(fileURLWithPath: configuration.database).deletingLastPathComponent().path
         var isFolder: ObjCBool = false
@@ -332,6 +373,7 @@ package struct GreenroomService: Sendable {
         }
         var opening = EventLog.Configuration(path: configuration.database)
         opening.commitRefusal = refusal
+        opening.replica = replica
         let logger = Logger(labelLike: logger, "greenroom.log")
         opening.notice = { notice in
             switch notice.level {
@@ -351,24 +393,26 @@ package struct GreenroomService: Sendable {
         return server
     }
 
-    private func workersConfiguration(_ log: EventLog, _ server: ServerConfiguration) throws -> LocalWorkersConfiguration {
+    func workersConfiguration(_ log: EventLog, _ server: ServerConfiguration, _ lead: Lead?) throws -> LocalWorkersConfiguration {
         guard let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else {
             throw Fault(.unreachable, "can't tell which program this is", do: "mount /proc")
         }
-        return LocalWorkersConfiguration(
+        var workers = LocalWorkersConfiguration(
             executable: executable, serverURL: configuration.workerServerURL ?? Self.url(of: server),
             tokenFile: configuration.workerTokenFile,
             owner: log.id, workerArguments: configuration.workerArguments, nodes: configuration.workerNodes)
+        if let lead { workers.mayStart = lead.mayAct }
+        return workers
     }
 
-    private static func url(of server: ServerConfiguration) -> String {
+    static func url(of server: ServerConfiguration) -> String {
         if let address = server.cleartext { return "http://\(address)" }
         return server.tls.map { "https://\($0.address)" } ?? ""
     }
 }
 
 /// The loop, once there is one.
-private final class PlaneBox: Sendable {
+final class PlaneBox: Sendable {
     private let box = Locked<(any ControlPlane)?>(nil)
     var value: (any ControlPlane)? {
         get { box.value }
@@ -401,7 +445,7 @@ extension Logger {
 
 extension ControlLoop {
     /// Workers that the log holds for alive and that may have been processes: of process pools, and of pools whose policy is gone.
-    fileprivate func processWorkers() async -> [(worker: String, pool: String)] {
+    func processWorkers() async -> [(worker: String, pool: String)] {
         let pools = Set(
             await pools().filter { $0.target.hasPrefix("\(ScaleTarget.processKind)/") || $0.target.isEmpty }.map {
                 "\($0.namespace)/\($0.name)"

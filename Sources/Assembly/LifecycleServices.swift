@@ -18,11 +18,18 @@ struct LoopService: Service {
 
     func run() async throws {
         await loop.start()
-        await PolicyApplication(loop: loop, logger: logger).apply(policies)
-        await renew()
+        await bringIn()
         await onStart()
         try? await gracefulShutdown()
         await loop.stop()
+    }
+}
+
+extension LoopService {
+    /// The policies of the configuration take effect, and those of older versions under the rules of this one.
+    func bringIn() async {
+        await PolicyApplication(loop: loop, logger: logger).apply(policies)
+        await renew()
     }
 }
 
@@ -65,6 +72,8 @@ struct ReloadService: Service {
     let application: PolicyApplication
     /// What the configuration names, read anew; a fault changes nothing.
     let read: @Sendable () throws -> [Policy]
+    /// Whether this instance is the one whose policies count.
+    var isInCharge: @Sendable () -> Bool = { true }
     let logger: Logger
 
     func run() async throws {
@@ -74,6 +83,10 @@ struct ReloadService: Service {
     }
 
     private func reload() async {
+        guard isInCharge() else {
+            return logger.notice(
+                "SIGHUP: another instance leads, and its policies count; tokens and certificates are looked at every second")
+        }
         let policies: [Policy]
         do { policies = try read() } catch {
             let problem = (error as? Fault)?.line ?? "\(error)"

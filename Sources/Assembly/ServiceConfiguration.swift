@@ -20,6 +20,8 @@ import SubstrateGateway
 
 package struct ServiceConfiguration: Sendable {
     package var database = "greenroom.db"
+    /// The replicated stream that the log lies on; nil: the file is all of it.
+    package var jetstream: JetStreamLogConfiguration?
     package var server = ServerConfiguration()
     /// Files, or folders of files ending in .yaml, .yml or .json.
     var policies: [String] = []
@@ -92,6 +94,7 @@ package struct ServiceConfiguration: Sendable {
         let base = URL(fileURLWithPath: file).deletingLastPathComponent().path
         var top = try ConfigurationSection(yaml: text, file: file)
         if let path = try top.string("database") { database = Self.resolve(path, base) }
+        if var log = try top.section("log") { jetstream = try Self.readLog(&log, base) }
         if let listen = try top.string("listen") { server.cleartext = listen == "none" ? nil : try top.address(listen, "listen") }
         if var tls = try top.section("tls") {
             server.tls = ServerConfiguration.TLS(
@@ -122,6 +125,15 @@ package struct ServiceConfiguration: Sendable {
         if var limits = try top.section("limits") { try readLimits(&limits) }
         try top.finish()
         try checkExternalMetrics()
+        try checkJetStream(file)
+    }
+
+    /// What says who acts must be one thing.
+    private func checkJetStream(_ file: String) throws {
+        guard jetstream != nil, kubernetes?.election != nil else { return }
+        throw Fault(
+            .usage, "\(file): kubernetes.election isn't needed beside log.jetstream, whose stream says who acts",
+            do: "remove kubernetes.election")
     }
 
     private mutating func readLogging(_ top: inout ConfigurationSection) throws {

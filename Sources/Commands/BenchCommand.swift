@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarks
 import Foundation
+import LocalCluster
 import Output
 import ServiceClient
 
@@ -33,6 +34,10 @@ struct BenchIngestCommand: AsyncParsableCommand {
               greenroom bench ingest --single --events 500000 --in-flight 16
               greenroom bench ingest --rate 200 --events 1000000 -o json
               greenroom bench ingest --rate 200 --events 200000 --policies
+              greenroom bench ingest --jetstream --sync-always
+            With --jetstream the log lies on three NATS servers, and three instances run:
+            batches, single requests, a standby's lag, and how long nothing is
+            acknowledged after kills. All of it runs on this machine.
             Exit status: 1 an event was refused, or a duplicate was not found.
             """)
 
@@ -60,6 +65,17 @@ struct BenchIngestCommand: AsyncParsableCommand {
             "PEM of the authority that signed the certificate of --server (default: $GREENROOM_CA_FILE, else the system's).",
             valueName: "file"))
     var caFile: String?
+    @Flag(name: .long, help: "Measure three instances over three NATS servers with JetStream, which are started here.") var jetstream =
+        false
+    @Flag(name: .long, help: "With --jetstream: the servers sync their disk before each acknowledgement.") var syncAlways = false
+    @Option(name: .long, help: ArgumentHelp("With --jetstream: kills of each kind, 0 for none.", valueName: "n")) var kills = 5
+    @Option(name: .long, help: ArgumentHelp("With --jetstream: the leader's lease.", valueName: "s")) var leaseSeconds = LocalCluster
+        .leaseSeconds
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "With --jetstream: program of the NATS servers, 2.14 or newer (default: nats-server on PATH).", valueName: "file"))
+    var natsServer: String?
     @Option(name: .long, help: "Seed of random ids.") var seed: UInt64?
     @Option(name: .shortAndLong, help: "Output format: line or json.") var output = BenchFormat.line
 
@@ -75,10 +91,19 @@ struct BenchIngestCommand: AsyncParsableCommand {
         if server == nil, let option = tokenFile != nil ? "--token-file" : caFile != nil ? "--ca-file" : nil {
             throw ValidationError("\(option) is for --server: name the service, or leave it out")
         }
+        guard (0...1_000).contains(kills) else { throw ValidationError("--kills must be between 0 and 1000") }
+        guard (1...600).contains(leaseSeconds) else { throw ValidationError("--lease-seconds must be between 1 and 600") }
+        if jetstream {
+            let option = server != nil ? "--server" : policies ? "--policies" : slices != 1 ? "--slices" : single ? "--single" : nil
+            if let option { throw ValidationError("\(option) can't be used with --jetstream") }
+        } else if syncAlways || natsServer != nil {
+            throw ValidationError("\(syncAlways ? "--sync-always" : "--nats-server") is for --jetstream")
+        }
         if let rate, !(rate > 0) { throw ValidationError("--rate must be above 0") }
     }
 
     func run() async throws {
+        if jetstream { return try await runReplicated() }
         let report: IngestReport
         if let server {
             var options = ServerOptions()
@@ -95,6 +120,29 @@ struct BenchIngestCommand: AsyncParsableCommand {
                 await process.stop()
                 throw error
             }
+        }
+        Terminal.writeLine(output == .json ? report.json.compact : report.text)
+        if !report.isGood { throw Refusal() }
+    }
+
+    private func runReplicated() async throws {
+        let folder = try BenchFolder()
+        defer { folder.remove() }
+        var settings = LocalCluster.Settings(
+            program: try ProgramFile.path(), natsServer: try NATSProgram.find(natsServer), folder: folder.url)
+        settings.syncsAlways = syncAlways
+        settings.leaseSeconds = leaseSeconds
+        let cluster = try LocalCluster(settings)
+        var plan = ReplicatedPlan()
+        plan.ingest = self.plan()
+        plan.kills = kills
+        let report: ReplicatedReport
+        do {
+            report = try await ReplicatedBench(plan: plan, cluster: cluster).run()
+            await cluster.end()
+        } catch {
+            await cluster.end()
+            throw error
         }
         Terminal.writeLine(output == .json ? report.json.compact : report.text)
         if !report.isGood { throw Refusal() }
@@ -135,6 +183,19 @@ struct BenchIngestCommand: AsyncParsableCommand {
         }
         return report
     }
+}
+
+/// Where servers and instances of a benchmark keep what they write, until it ends.
+private struct BenchFolder {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("greenroom-bench-\(UUID().uuidString.prefix(8).lowercased())")
+
+    init() throws {
+        do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch {
+            throw Fault(.unreachable, "can't make the folder \(url.path)", do: "make room there, or set TMPDIR")
+        }
+    }
+
+    func remove() { try? FileManager.default.removeItem(at: url) }
 }
 
 extension EventTemplates.Ids: ExpressibleByArgument {}

@@ -13,7 +13,7 @@ struct LogCommand: AsyncParsableCommand {
         abstract: "Verify, measure, export, import and repair a log.",
         subcommands: [
             LogVerifyCommand.self, LogStatsCommand.self, LogExportCommand.self, LogImportCommand.self, LogCheckpointCommand.self,
-            LogAcceptLossCommand.self, LogRebuildCommand.self,
+            LogAcceptLossCommand.self, LogRebuildCommand.self, LogJetStreamCommand.self,
         ])
 }
 
@@ -34,12 +34,14 @@ struct LogVerifyCommand: AsyncParsableCommand {
             the log twice, and then recomputes every decision. Also finds acknowledged
             events that are missing at the end: it searches the -wal for commits behind a
             damaged place, and compares the log with FILE-head. A running service is not
-            disturbed.
+            disturbed. --against takes another file, or NATS servers: then the stream is
+            read, and compared message by message.
 
             Examples:
               greenroom log verify
               greenroom log verify --db /var/lib/greenroom/greenroom.db --no-decisions
               greenroom log verify --against /backup/greenroom.db
+              greenroom log verify --against nats://127.0.0.1:4222/greenroom
             Exit status: 1 something is wrong; the first wrong position is printed.
             """)
 
@@ -51,12 +53,18 @@ struct LogVerifyCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Also compare with this copy of the log, and name the first commit that differs.", valueName: "file"))
+        help: ArgumentHelp(
+            "Also compare with this copy of the log, or with the stream nats://HOST:PORT/STREAM, and name the first commit that differs.",
+            valueName: "file|url"))
     var against: String?
+
+    @OptionGroup var access: StreamAccessOptions
+
+    func validate() throws { _ = try against.map { try StreamOptions.url($0, access) } }
 
     func run() async throws {
         try log.checkExists()
-        if let against { try LogFile.checkExists(against) }
+        if let against, try StreamOptions.url(against, access) == nil { try LogFile.checkExists(against) }
         let report = try await verify(check: decisions ? .replay : nil)
         guard let problem = report.problem else {
             return Terminal.write(try format.output.text(report.json) { report.text(log.db) + "\n" })
@@ -76,16 +84,21 @@ struct LogVerifyCommand: AsyncParsableCommand {
         let report: VerifyReport
         do { report = try chain() } catch { throw Fault(error) }
         guard report.isSound else { return VerifiedLog(chain: report) }
-        guard let check else { return VerifiedLog(chain: report, against: try compared()) }
+        guard let check else { return VerifiedLog(chain: report, against: try await compared()) }
         let file = try LogFile.open(log.db)
         defer { file.close() }
         let meter = ProgressMeter("decisions", total: report.head.seq)
         defer { meter.finish() }
-        return VerifiedLog(chain: report, decisions: try check.run(file) { meter.update($0) }, against: try compared())
+        return VerifiedLog(chain: report, decisions: try check.run(file) { meter.update($0) }, against: try await compared())
     }
 
-    private func compared() throws -> VerifiedLog.Against? {
+    private func compared() async throws -> VerifiedLog.Against? {
         guard let against else { return nil }
+        if let settings = try StreamOptions.url(against, access) {
+            let path = log.db
+            let found = try await StreamAccess.waiting(settings) { stream throws(LogError) in try StreamComparison.of(path, and: stream) }
+            return .init(path: against, comparison: found.result, from: found.from)
+        }
         do { return .init(path: against, comparison: try LogComparison.of(log.db, and: against)) } catch { throw Fault(error) }
     }
 
@@ -110,12 +123,14 @@ struct VerifiedLog: Sendable {
     struct Against: Sendable {
         var path: String
         var comparison: LogComparison
+        /// What was before isn't there any more; the link before it is the same.
+        var from: Position = 1
 
         var problem: String? { comparison.problem.map { "compared with \(path): \($0)" } }
 
         var text: String {
             switch comparison {
-            case .same: "\(path) is the same"
+            case .same: "\(path) is the same" + (from > 1 ? " from position \(Grouped.text(from)) on" : "")
             case .isBehind(let own, let other):
                 "\(path) is the same up to here, and goes on to position \(Grouped.text(other)) after \(Grouped.text(own))"
             case .isAhead(_, let other): "\(path) is the same up to its end at position \(Grouped.text(other))"

@@ -155,7 +155,8 @@ struct SimulateCommand: AsyncParsableCommand {
                     String(run.replicas.map(\.count).max() ?? 0),
                 ])
         }
-        return hasNodes ? table.text + "\n" + RestoreTable.text(report) : table.text
+        let text = table.text + report.unservedText
+        return hasNodes ? text + "\n" + RestoreTable.text(report) : text
     }
 }
 

@@ -14,6 +14,8 @@ struct DemoDriver: Sendable {
     let plan: DemoPlan
     /// Names this run; ids are unique under it.
     let source: String
+    /// For how long the service may not answer, beyond the usual.
+    var patience = Duration.zero
 
     private static let pollInterval = Duration.milliseconds(10)
     private static let eventsPerRequest = 500
@@ -40,7 +42,7 @@ struct DemoDriver: Sendable {
         let request = APIRequest(
             method: .post, path: "/v1/events", contentType: "application/cloudevents-batch+json", body: body(turns, firstID: firstID))
         var problem = ""
-        for _ in 0..<Self.triesLimit {
+        for _ in 0..<(Self.triesLimit + Int(patience / Self.retryDelay)) {
             var delay = Self.retryDelay
             do {
                 let response = try await api.send(request)

@@ -17,33 +17,40 @@ package struct DemoPool: Hashable, Sendable {
 
     var fullName: String { "\(Self.namespace)/\(name)" }
 
-    /// What an operator would write. Up at once within a budget, down after a few seconds, to zero after a few more.
-    var policyYAML: String {
-        """
-        apiVersion: greenroom.dev/v1
-        kind: WorkerPoolAutoscaler
-        metadata: {name: \(name), namespace: \(Self.namespace)}
-        spec:
-          scaleTargetRef: {apiVersion: greenroom.dev/v1, kind: Process, name: \(name)}
-          slotsPerWorker: \(slots)
-          minReplicaCount: 0
-          maxReplicaCount: \(maxReplicas)
-          cooldownPeriod: \(DemoPlan.cooldownSeconds)
-          buffer: {spare: \(spare)}
-          triggers:
-          - {type: demand, threshold: \(slots)}
-          advanced:
-            horizontalPodAutoscalerConfig:
-              behavior:
-                scaleUp:
-                  stabilizationWindowSeconds: 0
-                  policies: [{type: Pods, value: 4, periodSeconds: 1}, {type: Percent, value: 100, periodSeconds: 1}]
-                scaleDown:
-                  stabilizationWindowSeconds: \(DemoPlan.stabilizationSeconds)
-                  policies: [{type: Percent, value: 100, periodSeconds: 1}]
-          drain: {timeoutSeconds: 60}
+    var policyYAML: String { policyYAML(serviceActs: true) }
 
-        """
+    /// What an operator would write. Up at once within a budget, down after a few seconds, to zero after a few more. Where the service doesn't
+    /// act, somebody else follows the count that it decides.
+    func policyYAML(serviceActs: Bool) -> String {
+        let target =
+            serviceActs
+            ? "{apiVersion: greenroom.dev/v1, kind: Process, name: \(name)}" : "{apiVersion: apps/v1, kind: Deployment, name: \(name)}"
+        return """
+            apiVersion: greenroom.dev/v1
+            kind: WorkerPoolAutoscaler
+            metadata: {name: \(name), namespace: \(Self.namespace)}
+            spec:
+              mode: \(serviceActs ? "auto" : "recommend")
+              scaleTargetRef: \(target)
+              slotsPerWorker: \(slots)
+              minReplicaCount: 0
+              maxReplicaCount: \(maxReplicas)
+              cooldownPeriod: \(DemoPlan.cooldownSeconds)
+              buffer: {spare: \(spare)}
+              triggers:
+              - {type: demand, threshold: \(slots)}
+              advanced:
+                horizontalPodAutoscalerConfig:
+                  behavior:
+                    scaleUp:
+                      stabilizationWindowSeconds: 0
+                      policies: [{type: Pods, value: 4, periodSeconds: 1}, {type: Percent, value: 100, periodSeconds: 1}]
+                    scaleDown:
+                      stabilizationWindowSeconds: \(DemoPlan.stabilizationSeconds)
+                      policies: [{type: Percent, value: 100, periodSeconds: 1}]
+              drain: {timeoutSeconds: 60}
+
+            """
     }
 }
 

@@ -1,5 +1,6 @@
 package import Inspection
 import Domain
+import Views
 import Output
 
 // How does the demo go, from start to end?
@@ -7,12 +8,21 @@ import Output
 //     service up → policies → arrivals ∥ log followed ∥ pools looked at ∥ screen → all turns ended, all pools at zero → stop
 //
 // Everything after the start goes over the HTTP API. An interrupt ends it at any point; turns that run get a moment to end.
+// With several instances the demo also runs the workers and lets the leader fail, and no failure of the service ends it for a while.
 
 package struct DemoRun: Sendable {
     package let plan: DemoPlan
     package let url: String
     package let api: any ServiceAPI
     package let isInteractive: Bool
+    /// For how long the service may not answer.
+    var patience = Duration.zero
+    /// Whether the service sets the replicas itself.
+    var serviceActs = true
+    /// Is given the pools whenever they were looked at.
+    var onPools: @Sendable ([PoolView]) async throws -> Void = { _ in }
+    /// What happens beside the turns.
+    var incident: @Sendable (DemoStage) async throws -> Void = { _ in }
 
     private static let lookInterval = Duration.milliseconds(200)
     /// After the last arrival, until it is given up: turns, drains and cooldowns are far shorter.
@@ -40,6 +50,10 @@ package struct DemoRun: Sendable {
             group.addTask { try await show(stage, since: start) }
             group.addTask { try await drive(stage, since: start) }
             group.addTask { await interrupted(interrupts, stage) }
+            group.addTask {
+                try await incident(stage)
+                return nil
+            }
             defer { group.cancelAll() }
             while let ending = try await group.next() {
                 if let ending { return ending }
@@ -51,8 +65,19 @@ package struct DemoRun: Sendable {
     private func applyPolicies() async throws {
         for pool in plan.pools {
             let path = APIPath("/v1/policies", pool.fullName).text
-            let request = APIRequest(method: .put, path: path, contentType: "application/yaml", body: Array(pool.policyYAML.utf8))
-            _ = try await api.send(request).json(url, request)
+            let request = APIRequest(
+                method: .put, path: path, contentType: "application/yaml", body: Array(pool.policyYAML(serviceActs: serviceActs).utf8))
+            try await patiently { _ = try await api.send(request).json(url, request) }
+        }
+    }
+
+    /// Tries it until the service answers, as long as there is patience.
+    private func patiently(_ body: () async throws -> Void) async throws {
+        let deadline = ContinuousClock.now + patience
+        while true {
+            do { return try await body() } catch let fault as Fault where fault.status == .unreachable && ContinuousClock.now < deadline {
+                try await Task.sleep(for: Self.lookInterval)
+            }
         }
     }
 
@@ -60,7 +85,8 @@ package struct DemoRun: Sendable {
 
     /// Asks for all turns, then waits until they are over.
     private func drive(_ stage: DemoStage, since start: ContinuousClock.Instant) async throws -> Ending? {
-        let driver = DemoDriver(api: api, stage: stage, plan: plan, source: "/greenroom/demo/\(TimeText.now().microseconds)")
+        let driver = DemoDriver(
+            api: api, stage: stage, plan: plan, source: "/greenroom/demo/\(TimeText.now().microseconds)", patience: patience)
         try await driver.run(since: start)
         let deadline = ContinuousClock.now + Self.settleLimit
         while !Task.isCancelled {
@@ -74,7 +100,8 @@ package struct DemoRun: Sendable {
     /// The log as it grows. A broken stream is taken up where it broke.
     private func follow(_ stage: DemoStage) async throws -> Ending? {
         let source = ServerState(api: api)
-        for _ in 0..<Self.reconnectLimit {
+        let limit = Self.reconnectLimit + Int(patience / Self.lookInterval)
+        for _ in 0..<limit {
             let query = EventQuery(after: await stage.position, follows: true)
             do {
                 try await source.forEachEvent(query) { event in
@@ -86,13 +113,17 @@ package struct DemoRun: Sendable {
             }
             try await Task.sleep(for: Self.lookInterval)
         }
-        throw Fault(.unreachable, "the demo's service broke its event stream \(Self.reconnectLimit) times", do: "see its log above")
+        throw Fault(.unreachable, "the demo's service broke its event stream \(limit) times", do: "see its log above")
     }
 
     private func look(_ stage: DemoStage) async throws -> Ending? {
         let source = ServerState(api: api)
         while !Task.isCancelled {
-            await stage.apply(try await source.pools())
+            try await patiently {
+                let pools = try await source.pools()
+                await stage.apply(pools)
+                try await onPools(pools)
+            }
             try await Task.sleep(for: Self.lookInterval)
         }
         return nil
@@ -101,6 +132,7 @@ package struct DemoRun: Sendable {
     private func show(_ stage: DemoStage, since start: ContinuousClock.Instant) async throws -> Ending? {
         let screen = DemoScreen(url: url)
         var live = LiveScreen()
+        var notesShown = 0
         defer { live.close() }
         while !Task.isCancelled {
             try? await Task.sleep(for: isInteractive ? Self.lookInterval : .seconds(1))
@@ -109,6 +141,8 @@ package struct DemoRun: Sendable {
             if isInteractive {
                 live.draw(screen.frame(view, elapsedSeconds: elapsed, columns: Terminal.size().columns))
             } else if !Task.isCancelled {
+                for note in view.notes.suffix(view.notesMade - notesShown) { Terminal.writeLine(note) }
+                notesShown = view.notesMade
                 Terminal.writeLine(screen.line(view, elapsedSeconds: elapsed))
             }
         }

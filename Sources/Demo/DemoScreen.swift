@@ -21,6 +21,7 @@ struct DemoScreen: Sendable {
         lines.append(PoolPicture.history("demand", view.samples.map(\.demand), columns: columns, .yellow))
         lines.append(PoolPicture.history("workers", view.samples.map(\.workers), columns: columns, .green))
         lines.append(StyledLine())
+        lines += view.notes.map { StyledLine($0, .yellow) }
         lines += view.decisions.suffix(6).map { $0.line(time: time, nameWidth: Self.nameWidth) }
         return lines
     }

@@ -22,6 +22,8 @@ actor DemoStage {
     private var poolsAreCurrent = false
     private var decisions: [RecordedDecision] = []
     private var samples: [Sample] = []
+    private var notes: [String] = []
+    private var notesMade = 0
 
     struct Sample: Hashable, Sendable {
         var demand: Int
@@ -39,11 +41,15 @@ actor DemoStage {
         var pools: [PoolView]
         var samples: [Sample]
         var decisions: [RecordedDecision]
+        /// What happened beside the turns: the last of them, and how many there were.
+        var notes: [String]
+        var notesMade: Int
     }
 
     /// Ten minutes of them; a longer run shows its last ten.
     private static let samplesKept = 3_000
     private static let decisionsKept = 8
+    private static let notesKept = 4
 
     init(_ plan: DemoPlan) {
         self.plan = plan
@@ -97,10 +103,16 @@ actor DemoStage {
         samples = samples.suffix(Self.samplesKept)
     }
 
+    func note(_ text: String) {
+        notes = (notes + [text]).suffix(Self.notesKept)
+        notesMade += 1
+    }
+
     // MARK: - Answers
 
     var position: Position { lastSeq }
     var turnsInFlight: Int { inFlight.count }
+    var turnsDone: Int { report.turnsDone }
 
     /// All turns have ended and every pool is back at zero.
     var isOver: Bool {
@@ -110,6 +122,7 @@ actor DemoStage {
     func view() -> View {
         View(
             lastSeq: lastSeq, requests: report.requests, turnsDone: report.turnsDone, killed: report.killed, restores: report.restores,
-            planned: plan.arrivals.count, pools: pools, samples: samples, decisions: decisions)
+            planned: plan.arrivals.count, pools: pools, samples: samples, decisions: decisions,
+            notes: notes, notesMade: notesMade)
     }
 }

@@ -192,6 +192,19 @@ package final class EventLog: Sendable {
     @discardableResult
     package func followStream(tends: Bool = true) -> Bool { writing?.writer.followReplica(tends: tends) ?? false }
 
+    /// Calls `tell` after this instance began to lead, leads no more, follows another leader or stopped; on the writer's thread.
+    package func onReplicaChange(_ tell: @escaping @Sendable (ReplicaStatus) -> Void) { writing?.writer.onReplicaChange(tell) }
+
+    /// Hands the lead over, where this instance leads, and stands for no election any more. For a thread that may wait.
+    /// - Returns: whether the stream has it, so that another may lead at once.
+    @discardableResult
+    package func resign() throws(LogError) -> Bool {
+        guard let writing, writing.writer.isReplica else { return false }
+        do { return try writing.writer.withReplica { engine, replica, _ in replica.resign(engine) } } catch {
+            throw LogError(wrapping: error, operation: "resign", path: path)
+        }
+    }
+
     /// Stands for election now. True where this process leads from here on.
     package func campaign() throws(LogError) -> Bool {
         guard let writing, writing.writer.isReplica else { return false }

@@ -56,7 +56,8 @@ struct LogOpening {
         let lock = try LogLock(logPath: path)
         do {
             let loss = try inspection.loss()
-            if let loss, !configuration.acceptsLoss {
+            // What the end of a replicated log's file lacks is in the stream.
+            if let loss, !configuration.acceptsLoss, configuration.replica == nil || !loss.isOfEnd {
                 throw LogError(.damaged, operation: "open", path: path, problem: loss.description, hint: LogLoss.hint(path))
             }
             let pool = try DatabasePool(path: path, configuration: connectionSettings())

@@ -13,6 +13,7 @@ extension LocalWorkers {
         switch plan {
         case .nothing: return
         case .wait(let delay): planLater(pool, after: delay)
+        case .start where !configuration.mayStart(): planLater(pool, after: configuration.limits.mayStartRecheck)
         case .start(let count):
             let starts = (0..<count).map { _ in beginWorker(of: description) }
             for start in starts { for await _ in start {} }

@@ -16,6 +16,9 @@ package struct LocalWorkersConfiguration: Sendable {
     /// Names of nodes that workers are spread over, as if this machine were several; empty: each names the machine's own.
     package var nodes: [String]
     package var limits: Limits
+    /// Whether a worker may be started now. Of several instances only the leader may, and only within its lease: what died is replaced
+    /// without anybody's asking, so it has to be asked here.
+    package var mayStart: @Sendable () -> Bool = { true }
 
     package init(
         executable: String, serverURL: String, tokenFile: String? = nil, owner: String, workerArguments: [String] = [],
@@ -38,6 +41,8 @@ package struct LocalWorkersConfiguration: Sendable {
         package var restartDelayMax = Duration.seconds(30)
         /// A worker that lived this long starts the delays anew.
         package var restartResetAfter = Duration.seconds(60)
+        /// When it is asked again whether workers may be started.
+        package var mayStartRecheck = Duration.milliseconds(500)
         /// How long a worker may take from its start until the log knows it as ready. Then it counts as a failed start and is replaced.
         package var startDeadline = Duration.seconds(15)
         /// Between SIGTERM and SIGKILL for a worker that is known to be idle.

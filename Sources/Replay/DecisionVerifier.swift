@@ -22,6 +22,8 @@ package struct DecisionDifference: Hashable, Sendable {
 package struct DecisionReport: Hashable, Sendable {
     package var checked: Int64
     package var first: DecisionDifference?
+
+    package init(checked: Int64, first: DecisionDifference?) { (self.checked, self.first) = (checked, first) }
 }
 
 /// A recorded decision that was decided again.
@@ -45,6 +47,9 @@ package struct DecisionVerifier {
     private var ahead: DecisionsAhead
     private var isOver = false
     private(set) var state: State
+
+    /// The position that was folded last.
+    package var position: Position { state.position }
 
     /// All decisions up to the log's head as it is now.
     package init(log: EventLog) {

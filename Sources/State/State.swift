@@ -178,7 +178,7 @@ package struct State: Sendable {
             return batch.withBody(of: event) { applySuggestion(event, $0, names, &fold) }
         case .snapshotObserved:
             return batch.withBody(of: event) { applyObserved(event, $0, &fold) }
-        case .clockStepped, .positionLost:
+        case .clockStepped, .positionLost, .leaderElected:
             // Nothing follows from them; what they say is for readers.
             return batch.withBody(of: event) { $0.readMembers { _, _ in } } || fold.skipDamaged(event)
         }

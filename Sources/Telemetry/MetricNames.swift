@@ -21,6 +21,14 @@ extension MetricDescription {
         .init("greenroom_commit_events", "Events of one commit.", buckets: Buckets.counts),
         .init("greenroom_log_bytes", "Size of the log's files.", unit: .bytes),
         .init("greenroom_log_disk_free_bytes", "Free bytes on the log's disk.", unit: .bytes),
+        .init("greenroom_log_fence", "Of a log over a stream: the sequence of the election that counts."),
+        .init("greenroom_log_stream_sequence", "Of a log over a stream: the last message that this instance has applied."),
+        .init("greenroom_log_stream_behind_messages", "Messages of the stream that this instance hasn't applied yet."),
+        .init(
+            "greenroom_log_heard_age_seconds", "Seconds since this instance's last message was taken, or another's was applied.",
+            unit: .seconds),
+        .init("greenroom_log_handed_over_waiting", "Appends that were handed to the leader and wait for its answer."),
+        .init("greenroom_log_publishes_total", "Messages that this instance published to the stream, by the answer."),
         .init("greenroom_log_writable", "1 if appends are accepted; 0 if the disk refuses them, or the log's file isn't at its path."),
         .init(
             "greenroom_log_time_ahead_seconds", "How far the log's time is ahead of the machine's clock, which was set back.",

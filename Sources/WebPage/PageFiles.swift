@@ -62,7 +62,9 @@ package enum PageFiles {
             PageFile("series.js", PackageResources.series_js),
             PageFile("shell.js", PackageResources.shell_js),
             PageFile("virtual.js", PackageResources.virtual_js),
+            PageFile("whatif.js", PackageResources.whatif_js),
             PageFile("why.js", PackageResources.why_js),
+            PageFile("work.js", PackageResources.work_js),
         ]
         return Dictionary(uniqueKeysWithValues: files.map { ($0.name, $0) })
     }()

@@ -60,7 +60,8 @@ def documents(path):
 def manifests():
     found = []
     for path in sorted((ROOT / "deploy").rglob("*.yaml")):
-        if path.name in ("kustomization.yaml", "greenroom.yaml"):
+        # Values of a Helm chart are no manifest either.
+        if path.name in ("kustomization.yaml", "greenroom.yaml", "values.yaml"):
             continue
         found += [(path.relative_to(ROOT), document) for document in documents(path)]
     return found
@@ -272,6 +273,78 @@ def check_standby(found):
     problems += [f"{field} differs from deploy/base" for field in base if field != "kubernetes" and base[field] != config.get(field)]
     judge("deploy/standby: two instances, one log, one lease", problems)
     check_against_kubernetes([(Path("deploy/standby"), both)])
+
+
+def check_jetstream(found):
+    """Three instances over a replicated log: what deploy/jetstream makes of the StatefulSet, and that everything leads to the same NATS."""
+    overlay = documents(ROOT / "deploy/jetstream/kustomization.yaml")[0]
+    by_name = {(document["kind"], document["metadata"]["name"]): document for _, document in found}
+    base_set = by_name["StatefulSet", "greenroom"]
+    whole = patched(base_set, yaml.safe_load(overlay["patches"][0]["patch"]))
+    pod = whole["spec"]["template"]["spec"]
+    labels = whole["spec"]["template"]["metadata"]["labels"]
+    problems = []
+    if whole["spec"]["replicas"] != 3 or whole["spec"]["updateStrategy"]["type"] != "RollingUpdate":
+        problems.append("not three instances that are updated one after the other")
+    if whole["spec"].get("volumeClaimTemplates") != base_set["spec"]["volumeClaimTemplates"]:
+        problems.append("no volume for each instance")
+    terms = pod["affinity"].get("podAntiAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", [])
+    if [(term["topologyKey"], term["labelSelector"]["matchLabels"].items() <= labels.items()) for term in terms] != [("kubernetes.io/hostname", True)]:
+        problems.append("two instances may be on one node")
+    budget = by_name["PodDisruptionBudget", "greenroom"]["spec"]
+    if budget.get("maxUnavailable") != 1 or not budget["selector"]["matchLabels"].items() <= labels.items():
+        problems.append("a drain may take more than one instance")
+    if pod["terminationGracePeriodSeconds"] < 30:
+        problems.append("too little time to hand the lead over")
+    mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"] for volume in pod["volumes"]} | {claim["metadata"]["name"] for claim in whole["spec"]["volumeClaimTemplates"]}
+    problems += [f"no volume {mount['name']}" for mount in mounts.values() if mount["name"] not in volumes]
+    base, config = (documents(ROOT / f"deploy/{folder}/greenroom.yaml")[0] for folder in ("base", "jetstream"))
+    problems += [f"{field} differs from deploy/base" for field in base if base[field] != config.get(field)]
+    jetstream = config["log"]["jetstream"]
+    if config.get("kubernetes", {}).get("election"):
+        problems.append("a Lease beside the log's own leader")
+    for key, file in walk_values(jetstream):
+        if isinstance(file, str) and file.startswith("/") and (str(Path(file).parent) not in mounts or not mounts[str(Path(file).parent)].get("readOnly")):
+            problems.append(f"log.jetstream.{key}: {file} is on no read-only volume")
+    dropped = [yaml.safe_load(patch["patch"]) for patch in overlay["patches"][1:]]
+    problems += [f"{patch['kind']} {patch['metadata']['name']} is not there to be removed" for patch in dropped if (patch["kind"], patch["metadata"]["name"]) not in by_name]
+    if not any(patch["kind"] == "Role" and patch["metadata"]["name"] == "greenroom-election" for patch in dropped):
+        problems.append("the right to a Lease that nobody needs")
+    judge("deploy/jetstream: three instances on three nodes, one log", problems)
+    check_against_kubernetes([(Path("deploy/jetstream"), whole)])
+
+    values = documents(ROOT / "deploy/jetstream/nats/values.yaml")[0]
+    readme = (ROOT / "deploy/jetstream/README.md").read_text()
+    problems = [] if values["config"]["cluster"] == {"enabled": True, "replicas": 3} else ["not three servers"]
+    if values["config"]["jetstream"]["enabled"] is not True or values["config"]["jetstream"]["merge"].get("sync_interval") != "always":
+        problems.append("no JetStream that syncs")
+    if jetstream["replicas"] > values["config"]["cluster"]["replicas"]:
+        problems.append("more replicas than servers")
+    secret = values["container"]["env"]["GREENROOM_PASSWORD"]["valueFrom"]["secretKeyRef"]
+    if f"secret generic {secret['name']} --from-literal={secret['key']}=" not in readme or "secret generic greenroom-nats --from-literal=" not in readme:
+        problems.append("the README makes other secrets than are used")
+    users = [user for account in values["config"]["merge"]["accounts"].values() for user in account["users"]]
+    if jetstream.get("user") not in [user["user"] for user in users]:
+        problems.append(f"the servers know no user {jetstream.get('user')}")
+    rule = by_name["NetworkPolicy", "greenroom-jetstream"]["spec"]["egress"][0]
+    namespace = rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+    for server in jetstream["servers"]:
+        host, _, port = server.removeprefix("nats://").partition(":")
+        if host != f"nats.{namespace}.svc" or int(port) not in [open_port["port"] for open_port in rule["ports"]]:
+            problems.append(f"no way to {server} is open")
+    if f"helm upgrade --install nats nats/nats --namespace {namespace} " not in readme:
+        problems.append("the README installs NATS elsewhere")
+    judge("deploy/jetstream: the servers, their user and the way to them", problems)
+
+
+def walk_values(value, path=""):
+    """Every scalar below `value`, with its path."""
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []:
+        if isinstance(child, (dict, list)):
+            yield from walk_values(child, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", child
 
 
 def check_rights(by_kind):
@@ -543,6 +616,7 @@ def main():
     check_agreement(found)
     check_standby(found)
     check_substrate(found)
+    check_jetstream(found)
     check_against_kubernetes(found)
     check_against_server()
     crd = next(document for _, document in found if document["kind"] == "CustomResourceDefinition")

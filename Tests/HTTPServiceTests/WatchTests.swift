@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import HTTPTestSupport
 import NIOCore
+import Synchronization
 import TestSupport
 import Testing
 import Views
@@ -198,10 +199,29 @@ struct WatchTests {
         }
     }
 
+    /// Who comes later gets ages of the last look, and when that was; not those of when each pool changed.
+    @Test func aLaterClientGetsTheAgesOfTheLastLook() async throws {
+        let plane = plane()
+        let clock = Mutex(LogTime(microseconds: 1_000_000))
+        let feed = BoardFeed(plane: plane, now: { clock.withLock { $0 } })
+        _ = try await feed.look(atLeast: 0)
+        plane.edit { $0.pools[0].ageSeconds = 99 }
+        clock.withLock { $0 = LogTime(microseconds: 60_000_000) }
+        let look = try await feed.look(atLeast: 1)
+        #expect(look.at == LogTime(microseconds: 60_000_000) && look.items[0].view.ageSeconds == 99 && look.items[0].changed == 1)
+        try await run(plane) { service in
+            try await watch(service, "topics=board") { messages in
+                let first = try await messages.must()
+                #expect(first.data["items"].array[0]["ageSeconds"].double == 99)
+                #expect(first.data["at"].string != nil && first.data["now"].string != nil)
+            }
+        }
+    }
+
     /// A hundred that watch ask the loop once.
     @Test func oneLookServesAll() async throws {
         let plane = plane()
-        let feed = BoardFeed(plane: plane)
+        let feed = BoardFeed(plane: plane, now: { .zero })
         await withTaskGroup(of: UInt64.self) { group in
             for _ in 0..<100 { group.addTask { (try? await feed.look(atLeast: 0).number) ?? 0 } }
             for await number in group { #expect(number == 1) }

@@ -32,7 +32,7 @@ final class Bench: Sendable {
 
     init(
         _ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [],
-        executable: String? = nil
+        executable: String? = nil, mayStart: @escaping @Sendable () -> Bool = { true }
     ) throws {
         var template = Array("/tmp/greenroom-local-XXXXXX".utf8CString)
         directory = try #require(mkdtemp(&template).map { String(cString: $0) })
@@ -45,10 +45,12 @@ final class Bench: Sendable {
         // Nobody ever writes to it, so whoever opens it to read waits for ever.
         mkfifo("\(path).never", 0o600)
         let box = Box()
+        var configuration = LocalWorkersConfiguration(
+            executable: executable ?? path, serverURL: "http://127.0.0.1:1", tokenFile: "/tokens", owner: owner,
+            workerArguments: arguments, nodes: nodes, limits: limits)
+        configuration.mayStart = mayStart
         workers = LocalWorkers(
-            LocalWorkersConfiguration(
-                executable: executable ?? path, serverURL: "http://127.0.0.1:1", tokenFile: "/tokens", owner: owner,
-                workerArguments: arguments, nodes: nodes, limits: limits),
+            configuration,
             logger: Logger(label: "test") { [log] _ in log.handler },
             report: { box.bench?.note($0) },
             isBusy: { box.bench?.askedWhetherBusy($0) ?? false }, wasReady: { box.bench?.wasReady($0) ?? true })
@@ -130,10 +132,10 @@ final class Bench: Sendable {
 /// Runs a test on a bench, and ends all it started whatever comes of it.
 func withBench(
     _ script: String, limits: LocalWorkersConfiguration.Limits = .quick, arguments: [String] = [], nodes: [String] = [],
-    executable: String? = nil,
+    executable: String? = nil, mayStart: @escaping @Sendable () -> Bool = { true },
     _ test: (Bench) async throws -> Void
 ) async throws {
-    let bench = try Bench(script, limits: limits, arguments: arguments, nodes: nodes, executable: executable)
+    let bench = try Bench(script, limits: limits, arguments: arguments, nodes: nodes, executable: executable, mayStart: mayStart)
     do { try await test(bench) } catch {
         await bench.close()
         throw error
@@ -147,6 +149,7 @@ extension LocalWorkersConfiguration.Limits {
         var limits = Self()
         limits.restartDelayMin = .milliseconds(5)
         limits.restartDelayMax = .milliseconds(40)
+        limits.mayStartRecheck = .milliseconds(5)
         limits.removeGrace = .milliseconds(50)
         limits.drainSettle = .milliseconds(10)
         limits.busyRecheck = .milliseconds(20)

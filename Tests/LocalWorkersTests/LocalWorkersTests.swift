@@ -1,6 +1,7 @@
 import ControlLoop
 import Domain
 import Glibc
+import Machine
 import Subprocess
 import TestSupport
 import Testing
@@ -81,6 +82,27 @@ import Testing
             #expect(bench.process(of: old) != nil)
             bench.set(old, busy: false)
             try await eventually("it is gone") { bench.process(of: old) == nil }
+        }
+    }
+
+    /// A leader whose lease ran out, and that doesn't know yet who leads now, starts nothing: what died is replaced by whoever leads.
+    @Test func `a worker that dies isn't replaced while its instance may not act`() async throws {
+        let (may, asked) = (Locked(true), Locked(0))
+        let mayStart = { @Sendable in
+            asked.withValue { $0 += 1 }
+            return may.value
+        }
+        try await withBench("echo up >&2; read -r line; exit 1", mayStart: mayStart) { bench in
+            try await bench.resize(1)
+            try await bench.upCount(1)
+            may.value = false
+            let before = asked.value
+            let first = try #require(bench.process(of: bench.up[0]))
+            kill(first.pid, SIGKILL)
+            try await eventually("it was asked several times") { asked.value > before + 2 }
+            #expect(bench.up.count == 1)
+            may.value = true
+            try await bench.upCount(2)
         }
     }
 

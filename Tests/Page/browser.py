@@ -23,6 +23,9 @@ def find():
 
 
 class Browser:
+    # Where the page's files are taken from instead of the program, so that they can be tried as they are edited.
+    files = None
+
     def __init__(self, width=1440, height=900, dark=False, touch=False):
         self.folder = tempfile.mkdtemp(prefix="greenroom-page-")
         to_browser, self.write_to = os.pipe()
@@ -41,12 +44,16 @@ class Browser:
         self.number = 0
         self.events = []
         self.errors = []
+        # Requests without a whole answer, by their number: said where something isn't there in time.
+        self.pending = {}
         self.session = None
         targets = self.call("Target.getTargets")["targetInfos"]
         target = next(item for item in targets if item["type"] == "page")
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ["Page", "Runtime", "Log", "Network"]:
             self.call(f"{domain}.enable")
+        if self.files:
+            self.call("Fetch.enable", patterns=[{"urlPattern": "*/page/*"}])
         self.look(width, height, dark, touch)
 
     def look(self, width, height, dark=False, touch=False):
@@ -69,14 +76,15 @@ class Browser:
 
     def call(self, method, **params):
         self.number += 1
-        message = {"id": self.number, "method": method, "params": params}
+        number = self.number
+        message = {"id": number, "method": method, "params": params}
         if self.session:
             message["sessionId"] = self.session
         os.write(self.write_to, json.dumps(message).encode() + b"\0")
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
             answer = self.receive(deadline)
-            if answer.get("id") == self.number:
+            if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
@@ -97,13 +105,30 @@ class Browser:
 
     def note(self, message):
         method, params = message.get("method"), message.get("params", {})
-        if method == "Runtime.exceptionThrown":
+        if method == "Fetch.requestPaused":
+            self.give(params)
+        elif method == "Network.requestWillBeSent":
+            self.pending[params["requestId"]] = params["request"]["url"]
+        elif method in ("Network.loadingFinished", "Network.loadingFailed"):
+            self.pending.pop(params["requestId"], None)
+        elif method == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description") or details["text"])
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
             self.errors.append(" ".join(str(item.get("value", item.get("description"))) for item in params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+
+    def give(self, request):
+        name = os.path.basename(request["request"]["url"].split("?")[0])
+        kind = "text/css" if name.endswith(".css") else "text/javascript"
+        with open(os.path.join(self.files, name), "rb") as file:
+            body = base64.b64encode(file.read()).decode()
+        # Nobody waits for the answer to this.
+        self.number += 1
+        message = {"id": self.number, "method": "Fetch.fulfillRequest", "sessionId": self.session, "params": {
+            "requestId": request["requestId"], "responseCode": 200, "responseHeaders": [{"name": "content-type", "value": kind}], "body": body}}
+        os.write(self.write_to, json.dumps(message).encode() + b"\0")
 
     # --- What a person does and sees ---
 
@@ -116,6 +141,7 @@ class Browser:
     def open(self, url):
         # The document before must not be taken for the new one.
         self.evaluate("delete document.documentElement.dataset.ready")
+        self.pending.clear()
         self.call("Page.navigate", url=url)
         self.until("document.documentElement.dataset.ready === 'true'", f"{url} is ready")
 
@@ -131,7 +157,10 @@ class Browser:
                 return value
             if time.monotonic() > deadline:
                 text = self.evaluate("document.body.innerText.slice(0, 1500)")
-                raise AssertionError(f"not within {seconds} s: {what or condition}\n--- the page says:\n{text}")
+                waits = "\n".join(self.pending.values())
+                load = self.evaluate("import('/page/api.js').then((api) => JSON.stringify(api.load()), (error) => String(error))")
+                errors = "\n".join(self.errors)
+                raise AssertionError(f"not within {seconds} s: {what or condition}\n--- the page says:\n{text}\n--- it waits for ({load}):\n{waits}\n--- errors:\n{errors}")
             # A frame of the page's, not a guess at how long something takes.
             self.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 20)))")
 
@@ -142,13 +171,18 @@ class Browser:
         return self.evaluate(f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.innerText)")
 
     def place(self, selector, containing=None):
-        script = f"""(() => {{
+        """Where something is, once it stands still: a page that loads or scrolls moves it, and a person waits for that."""
+        script = f"""(async () => {{
+          const frame = () => new Promise(requestAnimationFrame);
           const all = [...document.querySelectorAll({json.dumps(selector)})].filter((e) => e.getClientRects().length > 0);
           const e = all.find((each) => {json.dumps(containing)} === null || each.textContent.includes({json.dumps(containing)}));
           if (!e) return null;
           const box = e.getBoundingClientRect();
           if (box.top < 60 || box.bottom > innerHeight - 10) e.scrollIntoView({{block: 'center', behavior: 'instant'}});
+          const before = e.getBoundingClientRect();
+          for (let frames = 0; frames < 4; frames += 1) await frame();
           const place = e.getBoundingClientRect();
+          if (!e.isConnected || place.top !== before.top || place.left !== before.left) return null;
           return [place.left + place.width / 2, place.top + place.height / 2, place.width, place.height, place.left, place.top];
         }})()"""
         return self.until(script, f"{selector} {containing or ''} can be seen")
@@ -186,6 +220,7 @@ class Browser:
         if whole:
             height = min(4000, self.evaluate("document.documentElement.scrollHeight"))
         clip = {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}, "captureBeyondViewport": True} if whole else {}
-        data = self.call("Page.captureScreenshot", format="png", **clip)["data"]
+        form = {"format": "webp", "quality": 86} if path.endswith(".webp") else {"format": "png"}
+        data = self.call("Page.captureScreenshot", **form, **clip)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))

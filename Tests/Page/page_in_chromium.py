@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Can a person use the page: find an incident, go to its moment, see why, undo it, in a browser, on a desk and on a phone?
 
-    page_in_chromium.py --program .build/debug/greenroom [--pictures FOLDER] [--only WORD]
+    page_in_chromium.py --program .build/debug/greenroom [--pictures FOLDER] [--only WORD] [--files Sources/WebPage/Files]
 
 Starts real services of this program on 127.0.0.1, makes incidents by real events, and drives headless Chromium by mouse and keyboard.
 What the page shows is compared with what the API says. One line a case: `ok`, or `WRONG` with what came instead; `SKIPPED` where
@@ -105,6 +105,12 @@ def settled(stage, name, at=None):
     return shown
 
 
+def drawn(stage, name):
+    """Waits until a pool's screen is all there, as a person does before they click: nothing moves any more."""
+    settled(stage, name)
+    stage.browser.until("['.plot .line.demand', '.why-head', '.tabs'].every((each) => document.querySelector(each))", f"the chart, the why and the tabs of {name}")
+
+
 # --- The incidents, as a person would go about them ---
 
 
@@ -203,6 +209,8 @@ def a_crash_loop_leads_to_the_actor_and_its_worker(stage):
     browser = stage.browser
     stage.open("/pools/tour/crashing?tab=actors")
     browser.until("[...document.querySelectorAll('.concern')].some((e) => e.innerText.includes('status 7'))", "what fails")
+    drawn(stage, "tour/crashing")
+    equal(stage.param("tab"), "actors", "the tab that is open")
     browser.click(".actors .list-row a.main", "c-2")
     browser.until("location.pathname === '/actors/tour/c-2'", "the actor's address")
     browser.until("document.querySelectorAll('.lanes .stretch.crashed').length > 0", "the crash on the timeline")
@@ -214,6 +222,32 @@ def a_crash_loop_leads_to_the_actor_and_its_worker(stage):
     view = stage.service.get(f"/v1/actors/tour/c-2/placement?at={placed['data']['asOf']}")
     equal(browser.texts(".placement tbody th"), [tier["tier"] for tier in view["tiers"]], "the tiers")
     stage.picture("actor")
+
+
+@case
+def a_crash_loop_is_traced_to_its_policy_line_and_undone_by_clicks(stage):
+    browser = stage.browser
+    stage.open("/")
+    browser.click(".pool-row a.main", "crashing")
+    drawn(stage, "tour/crashing")
+    decision = stage.service.pool("tour/crashing")["decisionSeq"]
+    browser.until(f"document.querySelector('.why-head a')?.innerText === '#{decision}'", "the decision in force")
+    browser.click(".concern a", "policy line")
+    browser.until("[...document.querySelectorAll('pre .line.on')].some((e) => e.innerText.includes('exit 7'))", "the line of the policy that fails")
+    browser.click(".actions a", "Change policy")
+    browser.until("document.querySelector('textarea').value.includes('exit 7')", "the policy in the lab")
+    browser.evaluate("(() => { const t = document.querySelector('textarea'); t.focus(); const at = t.value.indexOf('exit 7'); t.setSelectionRange(at, at + 6) })()")
+    browser.type("exit 0")
+    browser.until("document.querySelector('.diff .plus')?.innerText.includes('exit 0')", "the difference")
+    browser.click(".check button", "Apply")
+    browser.until("document.querySelector('dialog .preview') !== null", "the question before")
+    browser.click("dialog button[type=submit]")
+    stage.service.until(lambda: json.loads(stage.service.get("/v1/policies/tour/crashing")["canonicalJSON"])["spec"]["scaleTargetRef"]["command"][-1] == "exit 0", "the new policy")
+    stage.service.events(("actor.requested", "tour/c-9", {"pool": "tour/crashing", "expectedMillis": 300}))
+    stage.service.until(lambda: stage.service.get("/v1/actors/tour/c-9")["status"] == "STATUS_SUSPENDED", "a turn is over without a crash")
+    stage.open("/pools/tour/crashing")
+    settled(stage, "tour/crashing")
+    browser.until("![...document.querySelectorAll('.concern')].some((e) => e.innerText.includes('status 7'))", "nothing fails any more")
 
 
 @case
@@ -294,7 +328,12 @@ def a_person_writes_a_moment_in_many_ways(stage):
         browser.click("#top button", "Back to live")
         browser.until("document.querySelector('.now.live') !== null", "live again")
     browser.key("t", "")
-    browser.type("half past nine")
+    browser.type("half past")
+    # The bar is drawn anew every second: what is being written stays, and so does the focus.
+    now = browser.text(".now time")
+    browser.until(f"document.querySelector('.now time').innerText !== {json.dumps(now)}", "a second has passed")
+    browser.until("document.activeElement.classList.contains('moment-field') && document.activeElement.value === 'half past'", "the field has the focus and its text")
+    browser.type(" nine")
     browser.key("Enter")
     browser.until("document.querySelector('.message.bad')?.innerText.includes('#574')", "what may be written")
 
@@ -304,7 +343,8 @@ def playing_moves_the_moment_and_stops(stage):
     browser = stage.browser
     first = next(item for item in stage.service.get("/v1/decisions?pool=tour/well&limit=10")["items"])
     stage.open(f"/pools/tour/well?at={first['seq']}&last=5m")
-    browser.until("document.querySelector('.steps button') !== null", "the buttons")
+    settled(stage, "tour/well", first["seq"])
+    browser.until("['.plot .line.demand', '.why-head'].every((each) => document.querySelector(each))", "all of it")
     browser.click(".steps button", "▶ ×1")
     browser.until("/T/.test(new URLSearchParams(location.search).get('at'))", "the moment moves")
     began = stage.param("at")
@@ -334,12 +374,55 @@ def back_to_when_a_condition_held(stage):
     if "/v1/pools/{namespace}/{name}/when" not in stage.service.get("/openapi.json")["paths"]:
         return "the service has no such route"
     stage.open("/pools/tour/stuck?last=15m")
+    drawn(stage, "tour/stuck")
     browser.click(".back-when input")
     browser.type("desired < 4")
     browser.key("Enter")
     browser.until("location.search.includes('at=')", "it went there")
     check(stage.service.pool("tour/stuck", stage.param("at"))["desired"] < 4, "the condition doesn't hold there")
     return None
+
+
+@case
+def a_policy_is_tried_on_a_stretch_and_saved_as_a_shadow(stage):
+    browser = stage.browser
+    stage.open("/lab?pool=tour/stuck")
+    browser.until("document.querySelector('.lab-history .plot .line.demand')?.getAttribute('d')?.length > 10", "the pool's history")
+    x, y, width, height, left, top = browser.place(".lab-history .field")
+    browser.drag(left + 40, top + 80, left + width - 60, top + 90)
+    browser.until("location.search.includes('from=') && document.querySelector('.selection') !== null", "the stretch that was chosen")
+    edit = "(() => {{ const t = document.querySelector('textarea'); t.focus(); const at = t.value.search({0}); t.setSelectionRange(at, at + {1}) }})()"
+    browser.evaluate(edit.format("/maxReplicaCount: \\d+/", "t.value.match(/maxReplicaCount: \\d+/)[0].length"))
+    browser.type("maxReplicaCount: 12")
+    browser.until("document.querySelector('.diff .plus')?.innerText.includes('maxReplicaCount: 12')", "what is different")
+    browser.click(".tried button", "Try it")
+    browser.until("document.querySelectorAll('.runs tbody tr').length > 5", "the figures", 60)
+    policy = browser.evaluate("document.querySelector('textarea').value")
+    query = urllib.parse.urlencode({"from": stage.param("from"), "to": stage.param("to")})
+    answer = stage.service.request("POST", f"/v1/pools/tour/stuck/whatif?{query}", policy, "application/yaml")
+    equal(browser.texts(".runs thead th")[1:], ["as it was", "in force, simulated", "this one, simulated"], "the runs")
+    rows = {row[0]: row[1:] for row in browser.evaluate("[...document.querySelectorAll('.runs tbody tr')].map((tr) => [...tr.children].map((e) => e.innerText))")}
+    for name, figure in [("Turns", "turns"), ("Times up", "scaleUps"), ("Times down", "scaleDowns"), ("Turns killed", "killed")]:
+        equal(rows[name], [str(run[figure]) for run in answer["runs"]], name)
+    seconds = browser.evaluate("import('/page/format.js').then((f) => %s.map((s) => f.span(s)))" % json.dumps([run["waitSeconds"]["p95"] for run in answer["runs"]]))
+    equal(rows["Wait p95"], seconds, "the wait of one turn in twenty")
+    check(browser.evaluate("document.querySelectorAll('.compared .line.run').length") == 3, "three counts are drawn")
+    stage.picture("lab-tried", whole=True)
+    browser.click(".check button", "Save as a shadow")
+    browser.until("document.querySelector('dialog .preview') !== null", "the question before")
+    browser.click("dialog button[type=submit]")
+    stage.service.until(lambda: any(item["name"] == "stuck-try" and item["shadowOf"] == "stuck" for item in stage.service.get("/v1/policies")["items"]), "the shadow")
+    check(stage.service.pool("tour/stuck")["max"] != 12, "the pool's own policy was changed")
+    stage.open("/pools/tour/stuck?tab=shadows")
+    browser.until("document.querySelector('.shadows')?.innerText.includes('stuck-try')", "the shadow beside the pool")
+    # What is wrong is said where it is tried, too, and what runs can be left.
+    stage.open("/lab?pool=tour/stuck")
+    browser.until("document.querySelector('.tried button') !== null", "the button")
+    browser.evaluate("(() => { const t = document.querySelector('textarea'); t.value = t.value.replace('maxReplicaCount', 'maxReplica'); t.dispatchEvent(new Event('input')) })()")
+    browser.until("document.querySelector('.problems') !== null", "the problem")
+    browser.click(".tried button", "Try it")
+    browser.until("document.querySelector('.tried .concern')?.innerText.includes('did you mean')", "why it can't be tried")
+    browser.errors[:] = [error for error in browser.errors if not ("400" in error and ("dryRun" in error or "whatif" in error))]
 
 
 # --- Lists ---
@@ -363,6 +446,19 @@ def the_log_is_filtered_and_read(stage):
 
 
 @case
+def the_log_is_verified_by_a_button(stage):
+    browser = stage.browser
+    stage.open("/log")
+    browser.click("main button", "Verify the log")
+    browser.until("document.querySelector('.verification .concern.good') !== null", "that it is sound", 120)
+    said = browser.text(".verification")
+    result = stage.service.request("POST", "/v1/log/verify", "{}")
+    check(result["sound"] and result["decisions"] > 5, f"the service says {result}")
+    check(f"{result['decisions']:,} decisions come out the same" in said or "decisions come out the same" in said and result["lastSeq"] > 0, said)
+    stage.picture("log-verified")
+
+
+@case
 def search_finds_pools_actors_and_moments(stage):
     browser = stage.browser
     stage.open("/nodes")
@@ -375,6 +471,7 @@ def search_finds_pools_actors_and_moments(stage):
         browser.key("Enter")
         browser.until(f"location.pathname === {json.dumps(path)}", f"{text!r} leads to {path}")
     equal(stage.param("at"), "12", "the moment that was searched")
+    browser.until("document.body.innerText.includes('isn’t there at this moment') || document.body.innerText.includes(\"isn't there at this moment\")", "what is said of an actor before its time")
     # A name that nobody has is 404, and the browser notes it: that is how one is looked for.
     browser.errors[:] = [error for error in browser.errors if not ("404" in error and ("/v1/actors/" in error or "/v1/workers/" in error))]
 
@@ -410,6 +507,8 @@ def every_screen_fits_a_desk_and_a_phone_in_light_and_dark(stage):
         for path in SCREENS:
             stage.open(path)
             browser.until("document.querySelector('main').innerText.length > 20 && !document.querySelector('.loading')", f"{path} has loaded")
+            if path.startswith("/pools"):
+                browser.until("['.plot .line.demand', '.why-head'].every((each) => document.querySelector(each))", f"{path} is drawn")
             wide = browser.evaluate("document.documentElement.scrollWidth - innerWidth")
             check(wide <= 0, f"{path} is {wide} pixels too wide for {size[0]}")
             papers.add(browser.evaluate("getComputedStyle(document.body).backgroundColor"))
@@ -462,6 +561,23 @@ def it_survives_a_restart_of_the_service(stage):
     settled(stage, "tour/well")
     # A browser notes requests that got no answer: these were wanted.
     del browser.errors[errors:]
+
+
+@case
+def a_page_that_is_left_lets_go_of_its_stream(stage):
+    browser = stage.browser
+
+    def is_watching():
+        # Whatever the browser has to tell is heard first.
+        browser.evaluate("1")
+        return any("/v1/watch" in url for url in browser.pending.values())
+    stage.open("/pools/tour/well")
+    drawn(stage, "tour/well")
+    stage.service.until(is_watching, "the stream")
+    browser.evaluate("dispatchEvent(new Event('pagehide'))")
+    stage.service.until(lambda: not is_watching(), "the stream's end", 10)
+    # A browser may show the page again.
+    stage.service.until(is_watching, "the stream again", 10)
 
 
 @case
@@ -608,12 +724,14 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--pictures")
     parser.add_argument("--only", default="")
+    parser.add_argument("--files", help="take the page's files from this folder, as they are being edited")
     options = parser.parse_args()
     if find() is None:
         print("SKIPPED  Chromium is not installed: the page was not tried", flush=True)
         return 0
     if options.pictures:
         os.makedirs(options.pictures, exist_ok=True)
+    Browser.files = options.files
     stage = Stage(os.path.abspath(options.program), options.pictures)
     wrong = 0
     try:

@@ -10,6 +10,7 @@ import Synchronization
 //     simulate-faults --from 1 --count 1000 --quick  what each finds in a line, without looking for the shortest run
 //     simulate-faults --seed 42                      one seed; says what happens where it fails
 //     simulate-faults --seed 42 --only 3,17          those steps of it alone
+//     simulate-faults --seed 42 --earlier --log      with the steps alone that it had before the later ones (LaterFaults.swift)
 //     simulate-faults --seed 42 --fingerprint        what its log comes to: the same wherever it runs
 //
 // Ends with 1 where a seed failed.
@@ -29,13 +30,14 @@ func number(_ name: String, _ standard: UInt64) -> UInt64 { value(name).flatMap 
 
 func runOne(_ seed: UInt64) throws -> Bool {
     let only = value("--only").map { Set($0.split(separator: ",").compactMap { Int($0) }) }
-    let schedule = only.map { FaultSchedule(seed: seed, only: $0) } ?? FaultSchedule(seed: seed)
+    let isEarlier = CommandLine.arguments.contains("--earlier")
+    let schedule = isEarlier ? FaultSchedule(earlier: seed) : only.map { FaultSchedule(seed: seed, only: $0) } ?? FaultSchedule(seed: seed)
     if CommandLine.arguments.contains("--fingerprint") {
         let outcome = try Simulation(schedule).run()
         say("\(seed) \(outcome.events) \(outcome.fingerprint)")
         return outcome.violations.isEmpty
     }
-    if only == nil {
+    if only == nil, !isEarlier {
         guard let failure = try Simulate.seed(seed) else {
             say("seed \(seed): all oracles agree")
             return true

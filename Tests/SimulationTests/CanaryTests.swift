@@ -131,6 +131,85 @@ import Testing
         #expect(try found(.ignoresFences, by: FenceOracle(), FaultSchedule(actions)).first == "fences")
     }
 
+    /// A worker with a lease that beats, and one that falls silent while it has an actor.
+    private static let leases = FaultSchedule([
+        (0, .policy(.steady("ns/p0"))), (1, .leased(pool: 0, ttlSeconds: 9, keepsStream: false)),
+        (2, .leased(pool: 0, ttlSeconds: 6, keepsStream: false)), (20, .silence(worker: 1, seconds: 200)), (120, .checkpoint),
+    ])
+
+    @Test("a worker that gives signs of life, and is lost")
+    func beats() throws { #expect(try found(.losesBeating, by: LeaseOracle(), Self.leases).first == "leases") }
+
+    @Test("a worker that is silent, and isn't lost")
+    func silence() throws { #expect(try found(.keepsTheSilent, by: LeaseOracle(), Self.leases).first == "leases") }
+
+    @Test("a request that waits past its deadline")
+    func deadlines() throws {
+        let schedule = FaultSchedule([
+            (0, .policy(.steady("ns/p0", min: 0, max: 1))), (1, .turn(actor: 0, pool: 0, milliseconds: 90_000, ending: .suspended)),
+            (5, .turnBy(actor: 1, pool: 0, milliseconds: 1_000, ending: .suspended, deadlineSeconds: 10)), (40, .checkpoint),
+        ])
+        #expect(try found(nil, by: DeadlineOracle(), schedule) == [])
+        #expect(try found(.forgetsDeadlines, by: DeadlineOracle(), schedule).first == "deadlines")
+    }
+
+    /// One has the only worker; another's caller waits for 5 s.
+    private static let calls = FaultSchedule([
+        (0, .policy(.steady("ns/p0", min: 0, max: 1))), (1, .turn(actor: 0, pool: 0, milliseconds: 90_000, ending: .suspended)),
+        (8, .place(.init(actor: 1, pool: 0, milliseconds: 1_000, waitMilliseconds: 5_000))), (40, .checkpoint),
+    ])
+
+    @Test("a caller who is never answered, one who is told another worker, and one who is answered twice")
+    func callers() throws {
+        #expect(try found(nil, by: CallersOracle(), Self.calls) == [])
+        #expect(try found(.answersNobody, by: CallersOracle(), Self.calls).first == "callers")
+        let run = try Simulation(Self.calls, oracles: [])
+        _ = run.run()
+        var call = try #require(run.callers.calls.first)
+        var oracle = CallersOracle()
+        for commit in try #require(run.log).commits(after: 0) { oracle.committed(commit, before: run.ledger, run) }
+        oracle.answered(call, .placed(worker: "elsewhere", seq: 3), run)
+        oracle.settled(run)
+        #expect(run.violations.count == 1)
+        call.answers = [.waiting, .waiting]
+        oracle.answered(call, .waiting, run)
+        #expect(run.violations.map(\.oracle) == ["callers", "callers"])
+    }
+
+    @Test("a worker that is busy beyond its drain's time, and isn't asked back")
+    func drains() throws {
+        var few = Policy.steady("ns/p0", min: 1, max: 2)
+        few.drainTimeoutSeconds = 5
+        let schedule = FaultSchedule([
+            (0, .policy(.steady("ns/p0", min: 4))), (15, .target(pool: 0, .hangs, seconds: 100)), (16, .policy(few)),
+            (32, .runOnDraining(actor: 0, pool: 0, milliseconds: 90_000)), (60, .checkpoint),
+            (75, .turn(actor: 1, pool: 0, milliseconds: 100, ending: .suspended)),
+        ])
+        #expect(try found(nil, by: DrainOracle(), schedule) == [])
+        #expect(try found(.overlooksUncordons, by: DrainOracle(), schedule).first == "drains")
+    }
+
+    @Test("a worker whose pod says that it is busy is removed, and one that is there to be taken gets an actor")
+    func busyByReportOrUnclaimed() throws {
+        var asked = Policy.steady("ns/p0")
+        asked.busy = BusyCheck(.annotation("busy"))
+        let reported = FaultSchedule([
+            (0, .policy(asked)), (5, .report(pool: 0, worker: 0, state: "busy", tasks: 1)), (10, .checkpoint), (11, .checkpoint),
+        ])
+        #expect(try found(nil, by: BusyWorkerOracle(), reported) == [])
+        let removed = try Simulation(reported, plant: .removesBusy, oracles: [BusyWorkerOracle()]).run().violations
+        #expect(removed.contains { $0.message.contains("its pod says that it is busy") })
+        var unclaimed = Policy.steady("ns/p0")
+        unclaimed.target = .warmPool
+        let taken = FaultSchedule([
+            (0, .policy(unclaimed)), (5, .turn(actor: 0, pool: 0, milliseconds: 1_000, ending: .suspended)), (10, .checkpoint),
+            (11, .checkpoint),
+        ])
+        #expect(try found(nil, by: PlacementOracle(), taken) == [])
+        let placed = try Simulation(taken, plant: .placesOnDraining, oracles: [PlacementOracle()]).run().violations
+        #expect(placed.contains { $0.message.contains("is there to be taken") })
+    }
+
     @Test("events that come for ever")
     func causes() throws { #expect(try found(.appendsForever, by: CausesOracle()).first == "causes") }
 

@@ -258,4 +258,122 @@ import Testing
                 (7, .fenced(pool: 0)), (8, turn(2)), (40, turn(3)),
             ]))
     }
+
+    @Test("a worker that falls silent is lost with its actor, which is placed again; one with a stream stays", arguments: [false, true])
+    func leases(isRestarted: Bool) throws {
+        // Nothing follows a recommendation: nobody is told to go.
+        var watched = Policy.steady("ns/p0")
+        watched.mode = .recommend
+        let simulation = try run(
+            FaultSchedule([
+                (0, .policy(watched)), (1, .leased(pool: 0, ttlSeconds: 5, keepsStream: false)),
+                (1.1, .leased(pool: 0, ttlSeconds: 5, keepsStream: true)), (3, turn(0, 60_000)), (3.1, turn(1, 60_000)),
+                (8, .silence(worker: 0, seconds: 30)), isRestarted ? (9, kill) : (9, .checkpoint), (30, .turnStream(worker: 1)),
+                (40, .turnStream(worker: 1)), (60, turn(2)),
+            ]))
+        let lost = try simulation.log?.commits(after: 0).joined().filter { $0.kind == .workerGone && $0.string("reason") == "lost" }
+        #expect((lost?.count ?? 0) >= 1)
+    }
+
+    @Test("whoever can't be served by its deadline is withdrawn at it, also over a restart")
+    func deadlines() throws {
+        let simulation = try run(
+            FaultSchedule([
+                (0, .policy(.steady("ns/p0", min: 0, max: 1))), (1, turn(0, 60_000)),
+                (5, .turnBy(actor: 1, pool: 0, milliseconds: 500, ending: .suspended, deadlineSeconds: 8)),
+                (5.1, .turnBy(actor: 2, pool: 0, milliseconds: 500, ending: .suspended, deadlineSeconds: 20)),
+                (5.2, .turnBy(actor: 4, pool: 0, milliseconds: 500, ending: .suspended, deadlineSeconds: 0)), (16, kill),
+                (50, .turnBy(actor: 5, pool: 0, milliseconds: 500, ending: .suspended, deadlineSeconds: 25)),
+            ]))
+        #expect(try count(.actorWithdrawn, simulation) == 3)
+    }
+
+    @Test(
+        "callers wait for placements: some are placed, some wait in vain, go away, are too many, or lose the service",
+        arguments: [false, true])
+    func callers(isKilled: Bool) throws {
+        func call(_ actor: Int, _ waits: Int64, id: Int? = nil, givesUp: Int64? = nil) -> Action {
+            .place(.init(actor: actor, pool: 0, milliseconds: 2_000, waitMilliseconds: waits, id: id, givesUpMilliseconds: givesUp))
+        }
+        let simulation = try run(
+            FaultSchedule([
+                (0, .policy(.steady("ns/p0", min: 1, max: 1))), (5, call(0, 10_000)), (5.5, call(1, 10_000)), (12, turn(3, 20_000)),
+                (14, call(4, 3_000)), (14.1, call(4, 3_000, id: 1)), (14.2, call(5, 20_000, givesUp: 2_000)),
+                (20, call(6, 20_000)), (20.1, call(7, 20_000)), (20.2, call(8, 20_000)), (20.3, call(9, 20_000)), (20.4, call(10, 20_000)),
+                (22, .withdraw(actor: 7)), (23, isKilled ? kill : .checkpoint),
+                (200, call(0, 9_000, id: 2)), (220, call(0, 1_000, id: 2)),
+            ]))
+        let answers = simulation.callers.calls.flatMap(\.answers)
+        #expect(answers.count == simulation.callers.calls.count)
+        #expect(answers.contains { if case .placed = $0 { true } else { false } })
+        #expect(answers.contains { if case .waiting = $0 { true } else { false } })
+        #expect(answers.contains { if case .refused(.overloaded) = $0 { true } else { false } })
+        #expect(answers.contains { if case .cutOff = $0 { true } else { false } } == isKilled)
+        #expect(try count(.actorWithdrawn, simulation) >= 2)
+    }
+
+    @Test("the log can't be read when the service starts: it acts once it can")
+    func unreadableStart() throws {
+        let simulation = try run(
+            FaultSchedule([(0, policy), (4, turn(0)), (6, turn(1)), (10, .unreadableStart(seconds: 15)), (12, turn(2)), (40, turn(3))]))
+        #expect(simulation.disk.counts.failures > 0)
+        #expect(simulation.agents.turns.isEmpty)
+    }
+
+    @Test("a worker that is told to go and runs an actor beyond the drain's time stays, and goes later")
+    func drainGivenUp() throws {
+        var few = Policy.steady("ns/p0", min: 1, max: 2)
+        few.drainTimeoutSeconds = 5
+        let simulation = try run(
+            FaultSchedule([
+                (0, .policy(.steady("ns/p0", min: 4))), (15, .target(pool: 0, .hangs, seconds: 40)), (16, .policy(few)),
+                (32, .runOnDraining(actor: 0, pool: 0, milliseconds: 90_000)), (60, .checkpoint), (200, turn(1)),
+            ]))
+        let given = try simulation.log?.commits(after: 0).joined().contains { $0.string("error")?.hasPrefix("drain given up") ?? false }
+        #expect(given == true)
+    }
+
+    @Test("two actors of one name in two namespaces run, suspend and crash, each for itself")
+    func namesakes() throws {
+        let simulation = try run(
+            FaultSchedule(
+                pools: ["ns/p0", "ns/p1", "other/p2"],
+                [
+                    (0, .policy(.steady("ns/p0"))), (0, .policy(.steady("ns/p1"))), (0, .policy(.steady("other/p2"))), (4, turn(0, 9_000)),
+                    (4.1, .turn(actor: 4, pool: 1, milliseconds: 9_000, ending: .crashed)),
+                    (6, .namesake(actor: 0, pool: 2, milliseconds: 9_000, ending: .suspended)),
+                    (6.1, .namesake(actor: 4, pool: 2, milliseconds: 9_000, ending: .idleFirst)), (9, kill), (30, turn(0)),
+                    (31, .namesake(actor: 0, pool: 2, milliseconds: 500, ending: .deleted)),
+                    (40, .namesake(actor: 1, pool: 2, milliseconds: 500, ending: .deleted)),
+                ]))
+        #expect(simulation.ledger.actors["other/a0"]?.state == .deleted && simulation.ledger.actors["a0"]?.state == .suspended)
+        #expect(simulation.agents.turns.isEmpty)
+    }
+
+    @Test("claims take workers out of their pool, and others come in their place")
+    func claims() throws {
+        var unclaimed = Policy.steady("ns/p0", min: 2)
+        unclaimed.target = .warmPool
+        var actions: [(seconds: Double, action: Action)] = [(0, .policy(unclaimed))]
+        for k in 0..<12 { actions.append((10 + Double(k) * 5, .claim(pool: 0, milliseconds: 3_000, isForced: k == 4))) }
+        let simulation = try run(FaultSchedule(actions))
+        #expect(try count(.actorRunning, simulation) == 12)
+    }
+
+    @Test("a pool whose pods are asked, with a schedule and a formula: what they report keeps its workers")
+    func reports() throws {
+        var asked = Policy.steady("ns/p0", min: 1, max: 6)
+        asked.busy = BusyCheck(.annotation("busy"))
+        asked.schedules = [try Schedule(cron: "*/2 * * * *", durationSeconds: 30, minReplicaCount: 3)]
+        asked.scalingModifiers = ScalingModifiers(formula: try Formula(compiling: "demand * 2", names: ["demand"]), targetMilli: 1_000)
+        let simulation = try run(
+            FaultSchedule([
+                (0, .policy(asked)), (5, turn(0, 20_000)), (6, turn(1, 20_000)), (20, .report(pool: 0, worker: 0, state: "busy", tasks: 2)),
+                (21, .report(pool: 0, worker: 1, state: "unknown", tasks: 1)), (22, .report(pool: 0, worker: 2, state: "idle", tasks: 0)),
+                (60, .report(pool: 0, worker: 0, state: "busy", tasks: 1)), (100, kill),
+                (140, .report(pool: 0, worker: 0, state: "idle", tasks: 0)),
+                (300, turn(2)),
+            ]))
+        #expect(try count(.workerObserved, simulation) == 5)
+    }
 }

@@ -35,7 +35,7 @@ struct EventLine: Sendable {
     private func coloured(_ text: String, _ event: EventRecord) -> String {
         switch event.kind {
         case .actorCrashed, .scaleFailed, .positionLost: palette.red(text)
-        case .poolPaused: palette.yellow(text)
+        case .poolPaused, .leaderElected: palette.yellow(text)
         case .scaleDecided, .scaleApplied: palette.cyan(text)
         case .actorRunning, .workerReady: palette.green(text)
         case .actorRequested: palette.yellow(text)
@@ -101,6 +101,7 @@ private struct Phrase {
         case .timerFired: say("shadow", "shadow "); say("deadline", "due ")
         case .clockStepped: stepped()
         case .positionLost: say("through", "acknowledged events are lost up to "); say("reason")
+        case .leaderElected: say("instance"); say("fence", "fence ")
         case .actorWithdrawn:
             say("reason"); say("by", "by ")
             known.insert("request")

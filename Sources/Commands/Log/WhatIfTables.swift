@@ -23,6 +23,7 @@ enum WhatIfTables {
                 String(run.flaps), String(run.killed))
         }
         return "pool \(answer.history.pool): \(conditions(answer.history))\n" + table.text
+            + SimulationReport(runs: answer.runs).unservedText
     }
 
     /// `96 turns in 2m10.5s from position 1; worker starts drawn from 12 measured, median 1.203s`

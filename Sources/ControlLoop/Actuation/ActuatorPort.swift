@@ -84,3 +84,22 @@ extension Actuator {
         return true
     }
 }
+
+/// Lets no call through that begins when this instance may not act. Such a call is answered as failed, and tried again: by then the
+/// instance may act, or it leads no more.
+struct GuardedPort: ActuatorPort {
+    let inner: any ActuatorPort
+    let mayAct: @Sendable () -> Bool
+
+    func start(_ call: ActuatorCall, done: @escaping @Sendable (ActuatorResponse) -> Void) {
+        guard mayAct() else {
+            return done(
+                .failure(
+                    .unreachable("this instance's lease ran out, as the stream took none of its messages: it acts again once one is taken"))
+            )
+        }
+        inner.start(call, done: done)
+    }
+
+    func cancel(_ call: ActuatorCall) { inner.cancel(call) }
+}

@@ -97,7 +97,8 @@ extension ControlLoop {
     }
 
     package func hear(worker name: String, uid: String?) async throws(ControlFault) -> Int {
-        try await query { core in core.hear(name, uid: uid) }.get()
+        if let handover = configuration.handover, !isActing { return try await handover.hear(worker: name, uid: uid) }
+        return try await query { core in core.hear(name, uid: uid) }.get()
     }
 
     private func refuseWhereNamesClash(_ policy: Policy) async throws(ControlFault) {
@@ -222,7 +223,9 @@ extension ControlLoop {
         fill(&batch)
         let receipt: AppendReceipt
         do throws(AppendError) {
-            receipt = try await log.append(batch)
+            receipt = try await withCheckedContinuation { [batch] continuation in
+                appendBatch(batch) { continuation.resume(returning: $0) }
+            }.get()
         } catch {
             throw ControlFault(error)
         }
@@ -246,7 +249,7 @@ extension ControlLoop {
             .actorWithdrawn, source: Outputs.source, id: "withdrawn-\(request)", subject: log.names.text(of: name),
             body: Outputs.withdrawal(of: request, reason: Self.abandoned), isExact: true)
         // If it isn't taken, the actor waits on, as after any wait.
-        log.append(batch) { _ in }
+        appendBatch(batch) { _ in }
     }
 
     private func wasAbandoned(_ request: Position, of actor: String) async -> Bool {
@@ -295,8 +298,7 @@ extension ControlLoop {
     }
 
     private func newID(_ what: String) -> String {
-        var generator = SystemRandomNumberGenerator()
-        return "\(what)-\(configuration.fence.number)-\(String(generator.next() as UInt64, radix: 36))"
+        "\(what)-\(fence.number)-\(String(newNumber(), radix: 36))"
     }
 
     static func removal(of shadow: String?, by: String? = nil) -> [UInt8] {

@@ -2,6 +2,7 @@ package import Autoscaling
 package import Domain
 package import EventLog
 package import State
+package import Views
 
 // What does the loop do, where somebody else has the clock, the way into the log and the targets?
 //
@@ -32,20 +33,29 @@ package final class DrivenLoop {
     private let core: LoopCore
     private let actuations: Actuations
     private let log: EventLog
+    /// What callers ask for. Its answers need the scheduler to run.
+    package let commands: ControlLoop
 
     /// - Parameters:
     ///   - append: the way into the log of all that the loop concludes.
+    ///   - command: the way into the log of what callers ask for.
+    ///   - newNumber: numbers that no id has yet.
     ///   - targets: where calls to targets go, with that fence.
     ///   - asked: hears what the loop asks for, before it is on its way.
     package init(
         log: EventLog, scheduler: any LoopScheduler, targets: any ActuatorPort, fence: Fence, limits: LoopLimits = LoopLimits(),
         append: @escaping Append,
+        command: @escaping @Sendable (EventBatch, @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) -> Void,
+        newNumber: @escaping @Sendable () -> UInt64,
         asked: @escaping (Request) -> Void
     ) {
         self.log = log
         core = LoopCore(
             log: log, state: State.restored(from: log), scheduler: scheduler, observer: SilentObserver(), limits: limits, append: append)
         actuations = core.follow(through: targets, fence: fence, run: "\(fence.number)-\(log.head.seq)", limits: ActuationLimits())
+        commands = ControlLoop(
+            driving: core, actuations, configuration: ControlLoop.Configuration(fence: fence, targets: targets), append: command,
+            newNumber: newNumber)
         let passOn = core.follow
         core.follow = { order in
             asked(Request(order))
@@ -63,6 +73,18 @@ package final class DrivenLoop {
 
     /// Returns once the checkpoint that is being written, if any, is there.
     package func waitForCheckpoint() { core.waitForCheckpoint() }
+
+    /// A worker says that it is there: for how many seconds that holds, or why it doesn't count.
+    package func hear(_ worker: String, uid: String) -> Result<Int, ControlFault> { core.hear(worker, uid: uid) }
+
+    /// A stream of a worker's placements was opened (1), or ended (-1).
+    package func countStream(of worker: String, by step: Int) { core.countStream(of: worker, by: step) }
+
+    /// The process ends in order: those who wait for placements are answered.
+    package func endWaits() { core.endWaits() }
+
+    /// The process is gone: nobody waits for what it would have folded.
+    package func endFoldWaits() { core.endFoldWaits() }
 
     package var state: State { core.state }
     package var waitingCallers: Int { core.waitingCallers }

@@ -34,6 +34,8 @@ final class LoopCore: @unchecked Sendable {
     private var outputs: Outputs
     private let follower: LogFollower
     private var isLive = false
+    /// It folds what comes, and another instance acts.
+    private var isFollowing = false
 
     private let commits = PassthroughSubject<CommittedBatch, Never>()
     private var moments = PolicyMoments()
@@ -185,6 +187,30 @@ final class LoopCore: @unchecked Sendable {
         flush()
     }
 
+    /// What is folded from here on was written now, by another instance.
+    func beginFollowing() { isFollowing = true }
+
+    /// Acts on nothing from here on, and goes on folding. What it concluded and isn't in the log is given up.
+    func rest() {
+        isLive = false
+        isFollowing = true
+        follow = { _ in }
+        reservations = Reservations()
+        planner = Planner(log: log)
+        outputs = Outputs(names: log.names)
+        moments = PolicyMoments()
+        drainDeadlines = EarliestTimes()
+        targetChecks = TargetChecks()
+        leases.endAll()
+        withdrawing = []
+        (actuated, resizedPools) = ([:], [:])
+        retry?.cancel()
+        retry = nil
+        for waiter in decisionWaiters.values.joined() { waiter(nil) }
+        decisionWaiters = [:]
+        setAlarm()
+    }
+
     /// Begins to act: everything before was only read.
     func goLive() {
         catchUp()
@@ -227,7 +253,7 @@ final class LoopCore: @unchecked Sendable {
         // Checked first, to avoid copying the state.
         if watchers.count > 0 { watchers.tell(change.pools, of: state) }
         endAwaited()
-        guard isLive else { return wakeWaiters() }
+        guard isLive else { return follow(change) }
         if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
         reservations.note(change, held)
         for worker in change.leased { beginLease(worker, isHeard: true) }
@@ -239,6 +265,20 @@ final class LoopCore: @unchecked Sendable {
         for shadow in change.shadows { prompt(shadow) }
         wakeWaiters()
         flush()
+        if eventsUntilCheckpoint <= 0 { checkpointInBackground() }
+    }
+
+    /// What another instance concluded.
+    private func follow(_ change: State.Change) {
+        defer { wakeWaiters() }
+        guard isFollowing else { return }
+        if !change.superseded.isEmpty { log.markSuperseded(change.superseded) }
+        if !decisionWaiters.isEmpty {
+            for event in change.own where event.kind == .scaleDecided {
+                guard let pool = state.poolByName[event.pool] else { continue }
+                resumeDecisionWaiters(PolicyKey(pool: pool, shadow: change.shadowDecisions[event.seq]), event.seq)
+            }
+        }
         if eventsUntilCheckpoint <= 0 { checkpointInBackground() }
     }
 
@@ -437,6 +477,7 @@ final class LoopCore: @unchecked Sendable {
 
     private func rollBack() {
         catchUp()
+        guard isLive else { return }
         reservations.rollBack(held)
         for waiter in decisionWaiters.values.joined() { waiter(nil) }
         decisionWaiters = [:]
@@ -561,6 +602,8 @@ final class LoopCore: @unchecked Sendable {
         return .success(seconds)
     }
 
+    var workersWithStreams: [String] { leases.namesWithStreams }
+
     func lastSeen(_ worker: Int) -> LogTime? { leases.lastSeen(worker, at: scheduler.now) }
 
     /// One timer for all of a pool whose wakes are near.
@@ -583,6 +626,8 @@ final class LoopCore: @unchecked Sendable {
 
     /// A slot is reserved for an actor that waits; the log doesn't say so yet.
     func isReserved(_ actor: String) -> Bool {
+        // Where another instance places, a free slot is all that can be seen of it.
+        if isFollowing, !isLive { return placementView(of: actor, at: scheduler.now)?.worker != nil }
         guard let index = state.actor(named: actor, log.names), state.actors[index].state == .waiting else { return false }
         return reservations.isClaimed(state.actors[index].stateSeq, in: Int(state.actors[index].pool))
     }
@@ -614,9 +659,24 @@ final class LoopCore: @unchecked Sendable {
             return resume(log.firstDecision(of: state.pools[index].name, shadow: shadow, after: seq) ?? log.decision(at: last.seq))
         }
         let key = PolicyKey(pool: index, shadow: shadow)
+        if isFollowing, !isLive, !isStopping { return waitForOthersDecision(key, resume) }
         guard isLive, !isStopping, reservations.isDeciding(key) else { return resume(nil) }
         decisionWaiters[key, default: []].append(resume)
     }
+
+    /// Whether a decision is on its way only the leader knows: it is waited for as long as one takes.
+    private func waitForOthersDecision(_ key: PolicyKey, _ resume: @escaping @Sendable (DecisionView?) -> Void) {
+        let once = FirstDecision(resume)
+        decisionWaiters[key, default: []].append { once.give($0) }
+        let time = scheduler.now.adding(microseconds: Self.othersDecisionMicroseconds)
+        // A waiter that was answered so stays in the table until the policy's next decision, which is soon or never: bounded below.
+        _ = scheduler.perform(at: time) { once.give(nil) }
+        if let count = decisionWaiters[key]?.count, count > Self.othersDecisionsMost { decisionWaiters[key]?.removeFirst(count / 2) }
+    }
+
+    private static let othersDecisionMicroseconds: Int64 = 500_000
+    /// Far more than can be asked for at a time: those that are dropped were answered.
+    private static let othersDecisionsMost = 4_096
 
     private func resumeDecisionWaiters(_ key: PolicyKey, _ seq: Position) {
         guard !decisionWaiters.isEmpty, let waiters = decisionWaiters.removeValue(forKey: key) else { return }
@@ -657,6 +717,13 @@ final class LoopCore: @unchecked Sendable {
         for waiter in decisionWaiters.values.joined() { waiter(nil) }
         decisionWaiters = [:]
         setAlarm()
+    }
+
+    /// Ends the waits for what the log has and the loop couldn't read.
+    func endFoldWaits() {
+        let left = waiters
+        waiters = []
+        for waiter in left { waiter.resume() }
     }
 
     /// Somebody waits for this actor's placement.
@@ -719,6 +786,20 @@ final class LoopCore: @unchecked Sendable {
             // Only a cache: the next start folds more.
             observer.couldNotSaveCheckpoint(error.description)
         }
+    }
+}
+
+/// Whoever waits for a decision of another instance gets one answer.
+private final class FirstDecision: Sendable {
+    private let waiter: Mutex<(@Sendable (DecisionView?) -> Void)?>
+    init(_ waiter: @escaping @Sendable (DecisionView?) -> Void) { self.waiter = Mutex(waiter) }
+
+    func give(_ decision: DecisionView?) {
+        let waiter = waiter.withLock { waiter in
+            defer { waiter = nil }
+            return waiter
+        }
+        waiter?(decision)
     }
 }
 

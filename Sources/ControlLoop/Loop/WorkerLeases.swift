@@ -57,6 +57,14 @@ struct WorkerLeases {
         deadlines[worker] = nil
     }
 
+    /// Another instance counts them from here on. Which streams are open here stays known.
+    mutating func endAll() {
+        leases = [:]
+        deadlines = EarliestTimes()
+    }
+
+    var namesWithStreams: [String] { Array(streams.keys) }
+
     // MARK: - Signs of life
 
     /// nil where it has no lease.

@@ -510,6 +510,16 @@ extension EventKind {
                     FieldNote("through", "The last of a run of lost positions", unit: "position"),
                     FieldNote("reason", "How they were lost"),
                 ])
+        case .leaderElected:
+            Notes(
+                when: "Another instance of a replicated log leads, and acts from here on",
+                effect: "Nothing follows. What comes after it was decided by that instance",
+                subject: "greenroom",
+                example: #"{"instance":"greenroom-1","fence":4711}"#,
+                fields: [
+                    FieldNote("instance", "Its name"),
+                    FieldNote("fence", "The stream's sequence of its election. A target's calls carry it"),
+                ])
         }
     }
 

@@ -33,6 +33,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
     case positionLost = 27
     case workerObserved = 28
     case poolDeleted = 29
+    case leaderElected = 30
 
     package static let typePrefix = "dev.greenroom."
     /// The field that says who did it.
@@ -220,6 +221,7 @@ package enum EventKind: UInt8, Hashable, Sendable, CaseIterable {
         case .poolDeleted: other("pool.deleted", .pool, ours: true, pool: true, need("pool", .name), by)
         case .clockStepped: other("clock.stepped", .service, ours: true, need("microseconds", .integer))
         case .positionLost: other("position.lost", .service, ours: true, may("through", .count), may("reason", .text))
+        case .leaderElected: other("leader.elected", .service, ours: true, need("instance", .text), need("fence", .count))
         }
     }
 

@@ -26,6 +26,7 @@ final class LogWriter: Sendable {
     private let status: Mutex<Status>
     private let figures = Mutex(CommitFigures())
     private let observers = Mutex<[@Sendable (Head) -> Void]>([])
+    private let replicaObservers = Mutex<[@Sendable (ReplicaStatus) -> Void]>([])
     private let stepObservers = Mutex<[@Sendable (Int64) -> Void]>([])
     let health: HealthRecord
 
@@ -184,6 +185,8 @@ final class LogWriter: Sendable {
 
     var replicaStatus: ReplicaStatus? { replicaState.withLock { $0 } }
 
+    func onReplicaChange(_ tell: @escaping @Sendable (ReplicaStatus) -> Void) { replicaObservers.withLock { $0.append(tell) } }
+
     /// Something has arrived from the stream.
     func wake() { queue.nudge() }
 
@@ -271,12 +274,19 @@ final class LogWriter: Sendable {
 
     /// Runs `body` with the replica, between two commits.
     func withReplica<Result>(_ body: (CommitEngine, Replica, Database) throws -> Result) throws -> Result {
-        try catalog.pool.writeWithoutTransaction { db in
+        var news: ReplicaStatus?
+        defer { if let news { for tell in replicaObservers.withLock({ $0 }) { tell(news) } } }
+        return try catalog.pool.writeWithoutTransaction { db in
             let engine = try engine()
             guard let replica = box.replica else { preconditionFailure("a log that is no replica was asked for its stream") }
             let wasStopped = replica.stopped != nil
             defer {
-                replicaState.withLock { $0 = replica.status }
+                let status = replica.status
+                let isNews = replicaState.withLock { state in
+                    defer { state = status }
+                    return state.map { $0.isOtherLead(than: status) } ?? true
+                }
+                if isNews { news = status }
                 if !wasStopped, let stopped = replica.stopped { health.note(stopped.description) }
             }
             return try body(engine, replica, db)

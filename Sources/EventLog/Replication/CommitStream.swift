@@ -20,8 +20,15 @@ package protocol CommitStream: AnyObject, Sendable {
     /// Messages after `sequence` that have arrived, in order and without a gap among them, at most `limit`. Returns at once.
     func entries(after sequence: UInt64, limit: Int) throws(StreamTrouble) -> [StreamEntry]
 
+    /// Others may write from here on: what this process published last need not be the end any more.
+    func expectOthers()
+
     /// Waits before attempt number `attempt` to ask again, from 1: 50 to 200 ms, with jitter.
     func pause(_ attempt: Int)
+}
+
+extension CommitStream {
+    package func expectOthers() {}
 }
 
 package protocol StreamPublication {
@@ -83,10 +90,12 @@ package enum StreamTrouble: Error, Hashable, Sendable, CustomStringConvertible {
     case replaced(was: String, is: String)
     /// What comes next was purged; the stream begins at `first`.
     case purged(first: UInt64)
+    /// The stream, its server or its settings can't be used as they are. No time mends it.
+    case unfit(String)
 
     package var description: String {
         switch self {
-        case .unavailable(let problem): problem
+        case .unavailable(let problem), .unfit(let problem): problem
         case .missing: "the stream isn't there"
         case .replaced(let was, let new): "the stream was made anew at \(new); this log follows the one of \(was)"
         case .purged(let first): "the stream begins at sequence \(first)"

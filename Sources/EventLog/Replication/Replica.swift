@@ -24,6 +24,10 @@ final class Replica {
     private var heardAt: Int64
     /// How long the stream must be silent before this instance stands for election.
     private var patience: Int64 = 0
+    /// The stream gave no certain answer to the last commit: the next is told so soon, and doesn't wait as long behind it.
+    private var isUncertain = false
+    /// It stands for no election any more: it is about to end.
+    private var abstains = false
     private(set) var stopped: LogError?
 
     init(_ db: Database, settings: ReplicaSettings, logID: [UInt8], path: String, place: ReplicaPlace) throws {
@@ -42,7 +46,8 @@ final class Replica {
 
     var status: ReplicaStatus {
         ReplicaStatus(
-            sequence: place.sequence, fence: place.fence, leader: place.leader, isLeader: isLeader,
+            sequence: place.sequence, fence: place.fence, leader: place.leader, heardAt: heardAt,
+            isLeader: isLeader,
             mayActUntil: isLeader ? acceptedAt.addingClamped(settings.leaseMicroseconds) : nil, problem: stopped?.description)
     }
 
@@ -54,9 +59,20 @@ final class Replica {
 
     /// The stream has taken what was sent at `sentAt`, and the file what it says.
     func noteAccepted(sentAt: Int64) {
+        isUncertain = false
         acceptedAt = max(acceptedAt, sentAt)
         heardAt = max(heardAt, sentAt)
     }
+
+    /// Until when a commit that is published now may wait for a certain answer.
+    var settleDeadline: Int64 {
+        settings.clock().addingClamped(
+            isUncertain ? min(Self.uncertainMicroseconds, settings.settleMicroseconds) : settings.settleMicroseconds)
+    }
+
+    func noteUncertain() { isUncertain = true }
+
+    private static let uncertainMicroseconds: Int64 = 1_000_000
 
     /// Writes how far the file has got, in the transaction of what it got.
     func advance(to next: ReplicaPlace) throws { try table.write(next) }
@@ -68,7 +84,7 @@ final class Replica {
 
     /// Stands for election. True where the stream took it, so this process leads.
     func campaign(_ engine: CommitEngine) -> Bool {
-        guard stopped == nil, !isLeader else { return false }
+        guard stopped == nil, !abstains, !isLeader else { return false }
         let sentAt = settings.clock()
         heardAt = sentAt
         drawPatience()
@@ -79,6 +95,20 @@ final class Replica {
         place.sequence += 1
         (place.fence, place.leader) = (ownFence, settings.instance)
         noteAccepted(sentAt: sentAt)
+        return true
+    }
+
+    /// Hands the lead over. To be called when nothing acts any more in this instance's name; from here on it leads no more and stands for
+    /// no election. True where the stream took it, so that another may lead at once; else the others wait for the lease to end.
+    func resign(_ engine: CommitEngine) -> Bool {
+        abstains = true
+        guard isLeader else { return false }
+        let result = publish(.resignation(fence: place.fence), engine)
+        ownFence = 0
+        settings.stream.expectOthers()
+        guard result == .stored else { return false }
+        place.sequence += 1
+        place.leader = ""
         return true
     }
 
@@ -113,8 +143,16 @@ final class Replica {
 
     private func drawPatience() {
         let lease = settings.leaseMicroseconds
+        // Nobody's lease has to end where the last leader resigned, or where nobody ever led as far as this file knows.
+        guard !place.leader.isEmpty else {
+            patience = min(lease, Int64(Double(Self.vacantMicroseconds) * min(max(settings.jitter(), 0), 1)))
+            return
+        }
         patience = lease + lease / 10 + Int64(Double(lease) * min(max(settings.jitter(), 0), 1))
     }
+
+    /// Where nobody leads, each waits up to so long: who comes second needn't have tried.
+    private static let vacantMicroseconds: Int64 = 200_000
 
     // MARK: - Following
 
@@ -165,8 +203,10 @@ final class Replica {
         }
         let reached = next
         let commits = try engine.finishSeries(db) { try advance(to: reached) }
+        let isOtherLead = (reached.fence, reached.leader) != (place.fence, place.leader)
         keep(reached)
         heardAt = settings.clock()
+        if isOtherLead { drawPatience() }
         return (commits, nil)
     }
 
@@ -193,6 +233,9 @@ final class Replica {
             // An own election whose answer was given up on.
             if instance == settings.instance, session == settings.session { ownFence = entry.sequence }
         case .heartbeat(let fence): try check(fence, next, engine)
+        case .resignation(let fence):
+            try check(fence, next, engine)
+            next.leader = ""
         case .commit(let content):
             try check(content.fence, next, engine)
             guard engine.hasRoomInSeries(for: content.staged.ids.count) else { return false }
@@ -203,6 +246,10 @@ final class Replica {
     }
 
     private func check(_ fence: UInt64, _ next: ReplicaPlace, _ engine: CommitEngine) throws {
+        if fence == next.fence, next.leader.isEmpty {
+            throw ReplicaMismatch(
+                position: engine.seriesHead.seq + 1, problem: "the leader of fence \(fence) wrote it after it had resigned")
+        }
         guard fence == next.fence else {
             throw ReplicaMismatch(
                 position: engine.seriesHead.seq + 1,

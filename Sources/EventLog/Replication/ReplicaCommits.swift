@@ -126,7 +126,7 @@ struct ReplicaCommits {
         _ flights: [Flight], reaching next: ReplicaPlace, tooLarge: (index: Int, fault: ReplicaMessageFault)?,
         _ groups: inout [[AppendRequest]], _ outcome: inout Outcome
     ) throws -> Bool {
-        let deadline = settings.clock().addingClamped(settings.settleMicroseconds)
+        let deadline = replica.settleDeadline
         var stored = 0
         var failure: Settlement.Result?
         for flight in flights {
@@ -178,6 +178,7 @@ struct ReplicaCommits {
             refuse(groups, .notWritable(reason: "the stream refused it: \(problem)", hint: "see what the stream's server says"), &outcome)
             groups = []
         case .unknown(let problem):
+            replica.noteUncertain()
             refuse(
                 groups,
                 .notWritable(reason: "the stream gave no certain answer: \(problem)", hint: "send it again: nothing is written twice"),
@@ -227,7 +228,8 @@ struct ReplicaCommits {
         if let stopped = replica.stopped { return .notWritable(reason: stopped.problem, hint: stopped.hint) }
         let leader = replica.place.leader
         return .notWritable(
-            reason: leader.isEmpty ? "no instance leads yet" : "this instance doesn't lead: \(leader) does", hint: "send it to the leader")
+            reason: leader.isEmpty ? "no instance leads at the moment" : "this instance doesn't lead: \(leader) does",
+            hint: "send it to the leader")
     }
 
     private var unread: AppendError {

@@ -30,7 +30,9 @@ struct ReplicaJoining {
             return try Replica(db, settings: settings, logID: logID, path: path, place: place)
         }
         if let place {
-            try check(place, status)
+            let settled = try settled(place, status)
+            try check(place, settled)
+            try checkEnd(place, settled, link: LogCatalog.lastCommit(db)?.hash ?? CommitHash.genesis(logID: logID), head: head)
             return try Replica(db, settings: settings, logID: logID, path: path, place: place)
         }
         guard head.seq == 0 else {
@@ -47,6 +49,19 @@ struct ReplicaJoining {
         return try Replica(
             db, settings: settings, logID: logID, path: path, place: ReplicaPlace(stream: status.name, created: status.created))
     }
+
+    /// A server that was just started, or elected, may not know its last messages yet.
+    private func settled(_ place: ReplicaPlace, _ first: StreamStatus) throws(LogError) -> StreamStatus {
+        var status = first
+        for attempt in 0..<Self.statusAttempts where place.created == status.created && place.sequence > status.last {
+            settings.stream.pause(attempt + 1)
+            status = try self.status()
+        }
+        return status
+    }
+
+    /// Looks at a stream that seems to have lost messages, before that is believed.
+    private static let statusAttempts = 20
 
     private func check(_ place: ReplicaPlace, _ status: StreamStatus) throws(LogError) {
         guard place.stream == status.name else {
@@ -67,6 +82,26 @@ struct ReplicaJoining {
         guard status.first <= place.sequence + 1 else { throw purged(status, place.sequence) }
     }
 
+    /// A file that went on without the stream has another end than the message it followed last. It must not write: its messages would stop
+    /// all others.
+    private func checkEnd(_ place: ReplicaPlace, _ status: StreamStatus, link: [UInt8], head: Head) throws {
+        guard place.sequence >= max(status.first, 1), place.sequence <= status.last else { return }
+        let (entry, problem) = entry(at: place.sequence)
+        guard let entry else { throw unreachable(problem) }
+        let message: ReplicaMessage
+        do { message = try ReplicaMessage(entry.bytes) } catch {
+            throw refused(
+                "message \(entry.sequence) of the stream \(status.name) is none of a log: \(error.description)", "find out who wrote it")
+        }
+        let there = if case .commit(let content) = message.content { content.link } else { message.previous }
+        guard there == link else {
+            throw refused(
+                "at position \(head.seq) it has another commit than the stream \(status.name) at message \(place.sequence)",
+                "it was written without the stream, or has diverged: compare with `log verify --against`; give the path of a new file, or migrate this one into a new stream"
+            )
+        }
+    }
+
     // MARK: - The stream's log
 
     private func found(with id: [UInt8]) throws -> [UInt8] {
@@ -83,16 +118,7 @@ struct ReplicaJoining {
     }
 
     private func idOfStream(_ status: StreamStatus) throws -> [UInt8] {
-        let deadline = settings.clock().addingClamped(settings.settleMicroseconds)
-        var attempt = 0
-        var entry: StreamEntry?
-        var problem = "its first message, \(status.first), can't be read"
-        while true {
-            do throws(StreamTrouble) { entry = try settings.stream.entry(at: max(status.first, 1)) } catch { problem = error.description }
-            if entry != nil || settings.clock() >= deadline { break }
-            attempt += 1
-            settings.stream.pause(attempt)
-        }
+        let (entry, problem) = entry(at: max(status.first, 1))
         guard let entry else { throw unreachable(problem) }
         do { return try ReplicaMessage(entry.bytes).logID } catch {
             throw refused(
@@ -101,11 +127,27 @@ struct ReplicaJoining {
         }
     }
 
+    /// Asks again until it is there, for a while.
+    private func entry(at sequence: UInt64) -> (StreamEntry?, problem: String) {
+        let deadline = settings.clock().addingClamped(settings.settleMicroseconds)
+        var attempt = 0
+        var problem = "message \(sequence) can't be read"
+        while true {
+            do throws(StreamTrouble) {
+                if let entry = try settings.stream.entry(at: sequence) { return (entry, problem) }
+            } catch { problem = error.description }
+            guard settings.clock() < deadline else { return (nil, problem) }
+            attempt += 1
+            settings.stream.pause(attempt)
+        }
+    }
+
     private func status() throws(LogError) -> StreamStatus {
         do { return try settings.stream.status() } catch {
             switch error {
             case .unavailable(let problem): throw unreachable(problem)
             case .missing, .replaced, .purged: throw refused(error.description, "make the stream, or name another")
+            case .unfit(let problem): throw refused(problem, "set it right, and start this instance again")
             }
         }
     }

@@ -23,6 +23,7 @@ extension ReplicaMessage {
             let session = try reader.fixed()
             content = .election(instance: try reader.instance(), session: session)
         case .heartbeat: content = .heartbeat(fence: try reader.number())
+        case .resignation: content = .resignation(fence: try reader.number())
         }
         guard reader.isAtEnd else { throw reader.fault("there are bytes after its end") }
     }

@@ -10,7 +10,7 @@ enum ReplicaFormat {
     static let magic = Array("GRM".utf8)
     static let version: UInt8 = 1
 
-    enum Kind: UInt8 { case commit = 1, election = 2, heartbeat = 3 }
+    enum Kind: UInt8 { case commit = 1, election = 2, heartbeat = 3, resignation = 4 }
 
     /// Which parts a row has.
     struct RowParts: OptionSet {
@@ -53,6 +53,11 @@ extension ReplicaMessage {
             out.counted(instance.utf8)
         case .heartbeat(let fence):
             out.byte(ReplicaFormat.Kind.heartbeat.rawValue)
+            out.raw(logID)
+            out.raw(previous)
+            out.number(fence)
+        case .resignation(let fence):
+            out.byte(ReplicaFormat.Kind.resignation.rawValue)
             out.raw(logID)
             out.raw(previous)
             out.number(fence)

@@ -1,6 +1,6 @@
 // What travels between the instances of a replicated log?
 //
-// A message of the stream is a commit, an election or a heartbeat. Each names the log it belongs to and the chain link that stands
+// A message of the stream is a commit, an election, a heartbeat or a resignation. Each names the log it belongs to and the chain link that stands
 // before it, so whoever reads it can tell whether it continues what was applied. A commit carries results, never requests:
 // positions, numbers of names, log time, the link that follows. `docs/replication.md` has the bytes.
 
@@ -16,6 +16,8 @@ package struct ReplicaMessage: Sendable {
         case election(instance: String, session: UInt64)
         /// The leader of `fence` is still there.
         case heartbeat(fence: UInt64)
+        /// The leader of `fence` has stopped acting, and leads no more: the next one needn't wait for its lease to end.
+        case resignation(fence: UInt64)
     }
 
     package var logID: [UInt8]

@@ -38,10 +38,20 @@ package struct ReplicaStatus: Hashable, Sendable {
     package var fence: UInt64
     /// Who won it.
     package var leader: String
+    /// On the settings' clock: when this instance last applied or published something, and when it opened the log where it did neither.
+    package var heardAt: Int64
     /// This process won it. It may write; whether it may act is a question of time: `mayActUntil`.
     package var isLeader: Bool
     /// On the settings' clock; nil for an instance that doesn't lead.
     package var mayActUntil: Int64?
     /// Why nothing more is applied or written, until a person looks at it; nil where all is well.
     package var problem: String?
+
+    /// Whether this process may act at `now`, on the settings' clock.
+    package func mayAct(at now: Int64) -> Bool { isLeader && mayActUntil.map { now < $0 } ?? false }
+
+    /// Whether another leads, or whether this one may go on at all.
+    func isOtherLead(than other: ReplicaStatus) -> Bool {
+        (fence, leader, isLeader, problem) != (other.fence, other.leader, other.isLeader, other.problem)
+    }
 }

@@ -4,6 +4,7 @@
 // The table is made when a log becomes a replica. A log that isn't one doesn't have it, so earlier versions open it as before.
 
 import Domain
+import Foundation
 import GRDB
 
 struct ReplicaPlace: Hashable {
@@ -62,5 +63,20 @@ struct ReplicaTable {
                 try body(UnsafeBufferPointer(start: spare.baseAddress, count: 0))
             }
         }
+    }
+}
+
+extension EventLog {
+    /// Whether the log of a new stream may begin with the file at `path`: there is none yet, or it holds nothing and followed no stream.
+    package static func mayFoundStream(path: String) -> Bool {
+        guard FileManager.default.fileExists(atPath: path) else { return true }
+        var configuration = GRDB.Configuration()
+        configuration.readonly = true
+        guard let file = try? DatabaseQueue(path: path, configuration: configuration) else { return false }
+        let isNew = try? file.read { db in
+            guard try db.tableExists("commits") else { return true }
+            return try ReplicaTable.read(db) == nil && LogCatalog.lastCommit(db) == nil
+        }
+        return isNew ?? false
     }
 }

@@ -16,6 +16,7 @@ enum Schema {
         ("005_pool_paused", PackageResources._05_pool_paused_sql),
         ("006_worker_observed", PackageResources._06_worker_observed_sql),
         ("007_pool_deleted", PackageResources._07_pool_deleted_sql),
+        ("008_leader_elected", PackageResources._08_leader_elected_sql),
     ]
 
     static var migrator: DatabaseMigrator {

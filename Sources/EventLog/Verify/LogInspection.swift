@@ -17,6 +17,8 @@ package struct LogLoss: Hashable, Sendable, CustomStringConvertible {
     package var acknowledged: Position
     /// What was found, in words.
     package var problem: String
+    /// Only the end is missing, or all of it: what is there is what was written. A replicated log reads that again from its stream.
+    var isOfEnd = true
 
     package var missing: Int64 { max(0, acknowledged - head) }
 
@@ -72,12 +74,17 @@ struct LogInspection {
         }
         guard let mark, mark.head.seq > 0 else { return nil }
         if found.logID.isEmpty { return loss("\(path) holds no log, and \(HeadMark.path(of: path)) says that it held one") }
-        if mark.logID != found.logID { return loss("\(path) is another log than the one that was written here") }
+        func other(_ problem: String) -> LogLoss {
+            var loss = loss(problem)
+            loss.isOfEnd = false
+            return loss
+        }
+        if mark.logID != found.logID { return other("\(path) is another log than the one that was written here") }
         if mark.head.seq > found.head {
             return loss("\(path) ends at position \(found.head), and \(HeadMark.path(of: path)) says \(mark.head.seq)")
         }
         if found.link != mark.link {
-            return loss("\(path) holds another commit at position \(mark.head.seq) than the one that was acknowledged")
+            return other("\(path) holds another commit at position \(mark.head.seq) than the one that was acknowledged")
         }
         return nil
     }

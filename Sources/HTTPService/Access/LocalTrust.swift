@@ -58,10 +58,11 @@ struct LocalTrust: Sendable {
         let name = contentType.map { MediaType.name(of: $0) }
         switch method {
         case .post:
-            if let name, name == "application/json" || name.hasSuffix("+json") { return }
+            // A browser asks before it sends another site one of these.
+            if let name, name == "application/json" || name.hasSuffix("+json") || name == "application/yaml" { return }
             throw Problem(
                 .unsupportedMediaType,
-                "\(name.map { Self.shown($0) } ?? "no Content-Type") is not taken: send the object as application/json",
+                "\(name.map { Self.shown($0) } ?? "no Content-Type") is not taken: send the object as application/json, or a policy as application/yaml",
                 field: "content-type")
         case .put:
             // curl's own default is a form's type, and a browser asks before any PUT.

@@ -22,6 +22,11 @@ package struct ServiceParts: Sendable {
     package var now: @Sendable () -> LogTime = { EventLog.systemClock() }
     /// What was used in a stretch of the log; nil where this server has no access to history.
     package var usage: (@Sendable (UsageQuery) async throws(ControlFault) -> UsageReport)?
+    /// What another policy would have done to a pool, as JSON; nil where this server has no access to history.
+    package var whatIf: (@Sendable (WhatIfQuery, WorkProgress) async throws(ControlFault) -> [UInt8])?
+    /// Whether the log is what was written, as JSON; nil where this server has no access to its file. With `true` every decision is
+    /// made again.
+    package var verify: (@Sendable (_ recomputesDecisions: Bool, WorkProgress) async throws(ControlFault) -> [UInt8])?
     package var readiness: [ReadinessCheck] = []
     /// Where this instance stands by for another: a sentence that says who leads. Every route but health and metrics is then
     /// refused with 503, so neither `log` nor `plane` is asked. Must not wait.

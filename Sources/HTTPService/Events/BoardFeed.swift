@@ -6,11 +6,14 @@ import Views
 //
 // One look at a position, shared by everybody who watches then: pools as they are, each with the number of the look at which it last
 // changed. A client's watch remembers the number of its last look, and sends what changed since. What changes by time alone (ages,
-// rates that fade) is no change.
+// rates that fade) is no change, so a look says when it was: a client adds the time since.
 
 actor BoardFeed {
     struct Item: Sendable {
         var name: String
+        /// As it was at this look.
+        var view: PoolView
+        /// As it was when it changed.
         var json: [UInt8]
         /// The look at which it changed last.
         var changed: UInt64
@@ -19,6 +22,7 @@ actor BoardFeed {
     struct Look: Sendable {
         var number: UInt64
         var position: Position
+        var at: LogTime
         var items: [Item]
         /// Pools that went, with the look that missed them; only those of later looks than `removedSince`.
         var removed: [(name: String, at: UInt64)]
@@ -33,11 +37,12 @@ actor BoardFeed {
     private static let removedMost = 1_024
 
     private let plane: any ControlPlane
+    private let now: @Sendable () -> LogTime
     private var known: [String: Known] = [:]
     private var look: Look?
     private var running: Task<Look, any Error>?
 
-    init(plane: any ControlPlane) { self.plane = plane }
+    init(plane: any ControlPlane, now: @escaping @Sendable () -> LogTime) { (self.plane, self.now) = (plane, now) }
 
     /// How all pools are at `position` or later.
     func look(atLeast position: Position) async throws -> Look {
@@ -57,6 +62,7 @@ actor BoardFeed {
     private func lookAgain(_ position: Position) async throws -> Look {
         let position = await plane.position() ?? position
         let pools = await plane.pools()
+        let at = now()
         let number = (look?.number ?? 0) + 1
         var items: [Item] = []
         var next: [String: Known] = [:]
@@ -65,12 +71,12 @@ actor BoardFeed {
             let lasting = view.lasting
             if var same = known[name], same.view == lasting {
                 // Its ages moved on.
+                same.item.view = view
                 items.append(same.item)
-                same.view = lasting
                 next[name] = same
                 continue
             }
-            let item = Item(name: name, json: try ViewJSON.bytes(view), changed: number)
+            let item = Item(name: name, view: view, json: try ViewJSON.bytes(view), changed: number)
             items.append(item)
             next[name] = Known(view: lasting, item: item)
         }
@@ -81,7 +87,7 @@ actor BoardFeed {
             removed.removeFirst(removed.count - Self.removedMost)
         }
         known = next
-        let made = Look(number: number, position: position, items: items, removed: removed, removedSince: since)
+        let made = Look(number: number, position: position, at: at, items: items, removed: removed, removedSince: since)
         look = made
         return made
     }

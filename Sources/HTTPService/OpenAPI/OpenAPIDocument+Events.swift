@@ -42,7 +42,7 @@ extension OpenAPIDocument {
         "/v1/watch":{"get":{"operationId":"watch","x-role":"read","summary":"Watches pools, workers, actors, decisions and events in one stream",
         "description":"Server-sent events: the event is the topic, the id a position, the data JSON. board, pool and workers begin with the newest state and are told again when \
         it changed; actors tells those that changed; decisions and events what was logged. At most four messages of a topic a second; a slow client gets fewer, and the newest state. \
-        skipped and reset mean that more happened than a message holds. At most 200 watches, and 32 of one token.",
+        A message of board says at which time its ages were so, and what time it is. skipped and reset mean that more happened than a message holds. At most 200 watches, and 32 of one token.",
         "parameters":[
         {"name":"topics","in":"query","description":"Some of board, pool, workers, actors, decisions, events, separated by commas","schema":{"type":"string"}},
         {"name":"pool","in":"query","description":"NAMESPACE/NAME: needed for pool, workers and actors; limits decisions and events","schema":{"type":"string"}},

@@ -9,12 +9,12 @@ extension OpenAPIDocument {
 
     static let policies = """
         "/v1/policies":{"get":{"operationId":"listPolicies","x-role":"read","summary":"All policies",
-        "parameters":[{"$ref":"#/components/parameters/At"}],
+        "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/Folded"}],
         "responses":{"200":{"description":"All policies","content":{"application/json":{"schema":{"type":"object","required":["items","next"],"properties":{
         "items":{"type":"array","items":{"$ref":"#/components/schemas/Policy"}},"next":{"type":"null"}}}}}}}}},
         "/v1/policies/{namespace}/{name}":{
         "get":{"operationId":"getPolicy","x-role":"read","summary":"The policy of a pool",
-        "parameters":[{"$ref":"#/components/parameters/Namespace"},{"$ref":"#/components/parameters/Name"},{"$ref":"#/components/parameters/At"}],
+        "parameters":[{"$ref":"#/components/parameters/Namespace"},{"$ref":"#/components/parameters/Name"},{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/Folded"}],
         "responses":{"200":{"description":"Found","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Policy"}}}},
         "404":{"$ref":"#/components/responses/Problem"}}},
         "put":{"operationId":"putPolicy","x-role":"admin","summary":"Applies a policy to a pool, or with dryRun says what it would decide",

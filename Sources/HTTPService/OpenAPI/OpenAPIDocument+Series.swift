@@ -40,7 +40,7 @@ extension OpenAPIDocument {
         "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/After"},{"$ref":"#/components/parameters/Limit"}],
         "responses":{\(page("Node"))}}},
         "/v1/moments":{"get":{"operationId":"moment","x-role":"read","summary":"Which position a time is, and where the log ends",
-        "parameters":[{"$ref":"#/components/parameters/At"}],
+        "parameters":[{"$ref":"#/components/parameters/At"},{"$ref":"#/components/parameters/Folded"}],
         "responses":{"200":{"description":"Found","content":{"application/json":{"schema":{"type":"object","required":["seq","at","head","headAt","first","now"],"properties":{
         "seq":{"type":"integer","description":"The last position at that moment; the head's without at"},"at":{"type":["string","null"],"format":"date-time"},
         "head":{"type":"integer"},"headAt":{"type":["string","null"],"format":"date-time"},"first":{"type":["string","null"],"format":"date-time","description":"When the log begins"},

@@ -14,13 +14,14 @@ enum OpenAPIDocument {
             "description":"Lifecycle events come in as CloudEvents; pools, workers, actors and decisions are read back, now or at any position of the log. \
             Times are RFC 3339 with microseconds in UTC, durations are seconds, positions are integers from 1."},
             "security":[{"bearer":[]},{}],
-            "paths":{\([events, placements, state, series, policies, operations, page].joined(separator: ",\n"))},
+            "paths":{\([events, placements, state, series, lab, policies, operations, page].joined(separator: ",\n"))},
             "components":{"securitySchemes":{"bearer":{"type":"http","scheme":"bearer",
             "description":"A token with the role that the operation names as x-role. A server that listens only on loopback may need none."}},
             "parameters":{\(parameters)},
             "responses":{\(responses)},
             "schemas":{\(kinds),
             \(seriesSchemas),
+            \(labSchemas),
             \(schemas)}}}
             """
     }
@@ -32,6 +33,7 @@ enum OpenAPIDocument {
         "After":{"name":"after","in":"query","description":"next of the page before","schema":{"type":"string"}},
         "AfterSeq":{"name":"after","in":"query","description":"Only events after this position","schema":{"type":"integer","minimum":0,"default":0}},
         "At":{"name":"at","in":"query","description":"A position or a time: the state then","schema":{"type":"string"}},
+        "Folded":{"name":"after","in":"query","description":"Waits until this position is folded, at most 10 s. Listings in pages take the header Greenroom-After","schema":{"type":"integer","minimum":0}},
         "From":{"name":"from","in":"query","description":"A position or a time, included","schema":{"type":"string"}},
         "To":{"name":"to","in":"query","description":"A position or a time, included","schema":{"type":"string"}},
         "Before":{"name":"before","in":"query","description":"Only events before this position","schema":{"type":"integer","minimum":1}},

@@ -41,7 +41,11 @@ final class RoutedRequestHandler: RequestHandling {
             shared: shared, head: head, path: path, query: query, body: bytes, principal: principal?.name, isOfWorker: isOfWorker,
             mayBeWorkers: principal.map { $0.roles.contains(.worker) || $0.roles.contains(.ingest) } ?? true)
         let work = work
-        exchange.run(under: limit, waits: limit.waits(in: shared), priority: route.isHealth ? .high : nil) { try await work(request) }
+        let position = try FoldedPosition.wanted(by: head, query, route)
+        exchange.run(under: limit, waits: limit.waits(in: shared), priority: route.isHealth ? .high : nil) {
+            if let position { try await FoldedPosition.wait(for: position, request.parts.plane) }
+            return try await work(request)
+        }
     }
 
     private func enterLimit(_ query: Query, _ exchange: Exchange) throws(Problem) -> SharedLimit {

@@ -77,7 +77,8 @@ enum PolicyResponses {
         return .json(json.bytes)
     }
 
-    private static func policy(_ request: RoutedRequest) throws(Problem) -> Policy {
+    /// The one policy in the body.
+    static func only(_ request: RoutedRequest) throws(Problem) -> Policy {
         guard let text = String(validating: request.body, as: UTF8.self) else { throw Problem(.invalidPolicy, "the policy is not UTF-8") }
         let policies: [Policy]
         do throws(PolicyProblems) {
@@ -88,6 +89,11 @@ enum PolicyResponses {
         guard let policy = policies.first, policies.count == 1 else {
             throw Problem(.invalidPolicy, "there are \(policies.count) policies in the body: send exactly one")
         }
+        return policy
+    }
+
+    private static func policy(_ request: RoutedRequest) throws(Problem) -> Policy {
+        let policy = try only(request)
         guard policy.name == request.poolName else {
             throw Problem(.invalidPolicy, "the policy is \(policy.name) and the path names \(request.poolName)", field: "metadata.name")
         }

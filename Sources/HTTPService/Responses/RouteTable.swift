@@ -37,6 +37,8 @@ enum RouteTable {
             query: ["from", "to", "order", "changes", "shadow", "after", "before", "limit"], .respond(DecisionResponses.ofPool)),
         Route(.get, "/v1/pools/{namespace}/{name}/when", role: .read, query: ["condition", "before"], .respond(SeriesResponses.when)),
         Route(
+            .post, "/v1/pools/{namespace}/{name}/whatif", role: .read, query: ["from", "to", "seed"], .respond(LabResponses.whatIf)),
+        Route(
             .get, "/v1/series", role: .read, query: ["from", "to", "columns", "points", "after", "limit"], .respond(SeriesResponses.ofMany)),
         Route(.get, "/v1/nodes", role: .read, query: ["at", "after", "limit"], .respond(StateResponses.nodes)),
         Route(.get, "/v1/moments", role: .read, query: ["at"], .respond(StateResponses.moment)),
@@ -58,6 +60,7 @@ enum RouteTable {
             .get, "/v1/decisions", role: .read,
             query: ["pool", "from", "to", "order", "changes", "shadow", "after", "before", "limit"], .respond(DecisionResponses.list)),
         Route(.get, "/v1/decisions/{seq}", role: .read, .respond(DecisionResponses.one)),
+        Route(.post, "/v1/log/verify", role: .read, query: ["skipDecisions"], .respond(LabResponses.verify)),
         Route(.get, "/v1/usage", role: .read, query: ["from", "to", "by", "pool", "format"], .respond(UsageResponses.report)),
     ]
 

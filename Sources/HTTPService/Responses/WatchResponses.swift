@@ -146,10 +146,14 @@ private struct WatchStream: Sendable {
         var json = JSONWriter(reservingBytes: items.reduce(256) { $0 + $1.json.count })
         json.openObject()
         json.member("seq", look.position)
+        // Of the ages in it: a look may be older than this message.
+        json.member("at", look.at)
+        json.member("now", shared.parts.now())
         json.member("full", told == nil)
         json.key("items")
         json.openArray()
-        for item in items { json.raw(item.json) }
+        // What was told when it changed has the ages of then.
+        for item in items { json.raw(told == nil ? try ViewJSON.bytes(item.view) : item.json) }
         json.closeArray()
         json.key("removed")
         json.openArray()

@@ -28,6 +28,8 @@ struct Route: Sendable {
     var allowsWorkers: Bool
     /// The query parameters it knows.
     var parameters: [String]
+    /// A read of the state whose `after` is a position that it waits for. Where a listing has pages, `after` is the page's.
+    let awaitsPosition: Bool
     /// A screen of the page: its script reads the query, and the server doesn't.
     var leavesQuery = false
     var limit: Limit
@@ -53,7 +55,8 @@ struct Route: Sendable {
         self.template = template
         self.role = role
         self.allowsWorkers = allowsWorkers
-        self.parameters = parameters
+        awaitsPosition = parameters.contains("at") && !parameters.contains("after")
+        self.parameters = awaitsPosition ? parameters + ["after"] : parameters
         self.limit = limit
         self.work = work
         segments = template.split(separator: "/").map { part in

@@ -41,7 +41,7 @@ final class ServiceShared: Sendable {
         followStreams = SharedLimit(limit: limits.followStreams)
         watches = SharedLimit(limit: limits.watches)
         watchesByName = SharesByName(limit: limits.watchesOfOne)
-        board = BoardFeed(plane: parts.plane)
+        board = BoardFeed(plane: parts.plane, now: parts.now)
         meters = parts.metricsText.map { SharedRendering($0) }
         followers = EventFanOut(log: parts.log, sliceEvents: limits.readEvents)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -126,7 +127,9 @@ enum ConnectionProblem {
         switch error {
         case let error as NIOConnectionError:
             error.connectionErrors.first.map { words($0.error) } ?? "the name \(error.host) can't be resolved"
-        case let error as IOError: error.description
+        case let error as IOError:
+            error.errnoCode == ECONNREFUSED
+                ? "the connection was refused: see whether the server runs there" : "the connection broke (errno \(error.errnoCode))"
         case let error as TLSProblem: error.description
         case is NIOSSLExtraError: "TLS failed: its certificate is for another name: use the host name that the certificate has"
         case let error as NIOSSLError: words("\(error)")

@@ -56,7 +56,7 @@ package final class NATSClient: Sendable {
     let logger: Logger
     /// `_INBOX.<random>`: without a dot at its end.
     let inbox: String
-    let clock: MonotonicClock
+    package let clock: MonotonicClock
     private let seed: UInt64
 
     package init(_ configuration: NATSConfiguration, logger: Logger, clock: MonotonicClock = .real) {

@@ -13,6 +13,7 @@ package struct JetStreamProblem: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    package static let noSuitablePeers = 10_005
     package static let systemUnavailable = 10_008
     package static let consumerNotFound = 10_014
     package static let noMessage = 10_037
@@ -61,7 +62,10 @@ package enum JetStreamError: Error, Hashable, Sendable, CustomStringConvertible 
     /// Whether the same request may do better later.
     package var isTransient: Bool {
         switch self {
-        case .refused(let problem, _): problem.code == 503 && problem.errorCode != JetStreamProblem.notEnabledForAccount
+        case .refused(let problem, _):
+            // Servers that were just started haven't seen each other yet.
+            problem.code == 503 && problem.errorCode != JetStreamProblem.notEnabledForAccount
+                || problem.errorCode == JetStreamProblem.noSuitablePeers
         case .unavailable: true
         case .client(let error, _):
             switch error {

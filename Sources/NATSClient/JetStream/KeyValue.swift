@@ -23,11 +23,13 @@ package struct KeyValue: Sendable {
     private func subject(_ key: String) -> String { "$KV.\(bucket).\(key)" }
 
     /// Makes the bucket, or finds it.
-    package func create(replicas: Int, history: Int64 = 1) async throws(JetStreamError) {
+    /// - Parameter maxAge: nanoseconds after which a value is forgotten.
+    package func create(replicas: Int, history: Int64 = 1, maxAge: Int64? = nil) async throws(JetStreamError) {
         var configuration = StreamConfiguration(name: stream, subjects: ["$KV.\(bucket).>"])
         configuration.replicas = replicas
         configuration.storage = .file
         configuration.maxMessagesPerSubject = history
+        configuration.maxAge = maxAge
         configuration.discard = .new
         configuration.allowsRollup = true
         configuration.deniesDelete = true

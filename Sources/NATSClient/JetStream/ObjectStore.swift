@@ -26,9 +26,11 @@ package struct ObjectInfo: Hashable, Sendable, Codable {
     package var digest: String?
     package var isDeleted: Bool?
     package var options: Options?
+    /// What its writer says of it.
+    package var metadata: [String: String]?
 
     enum CodingKeys: String, CodingKey {
-        case name, bucket, nuid, size, chunks, digest, options
+        case name, bucket, nuid, size, chunks, digest, options, metadata
         case modified = "mtime"
         case isDeleted = "deleted"
     }
@@ -64,9 +66,11 @@ package struct ObjectStore: Sendable {
     }
 
     /// Makes the bucket, or finds it.
-    package func create(replicas: Int) async throws(JetStreamError) {
+    /// - Parameter compresses: whether the servers store it compressed.
+    package func create(replicas: Int, compresses: Bool = false) async throws(JetStreamError) {
         var configuration = StreamConfiguration(name: stream, subjects: ["$O.\(bucket).C.>", "$O.\(bucket).M.>"])
         configuration.replicas = replicas
+        if compresses { configuration.compression = .s2 }
         configuration.storage = .file
         configuration.discard = .new
         configuration.allowsRollup = true
@@ -95,12 +99,14 @@ package struct ObjectStore: Sendable {
     // MARK: Writing
 
     /// Writes what `next` gives, piece by piece, until it gives nil. Where it fails, nothing is visible and the chunks are removed.
-    package func put(_ name: String, next: () async throws -> [UInt8]?) async throws -> ObjectInfo {
+    package func put(
+        _ name: String, metadata: [String: String]? = nil, next: () async throws -> [UInt8]?
+    ) async throws -> ObjectInfo {
         let former = try await meta(name)
         let nuid = String(UInt64.random(in: 0 ... .max), radix: 36) + String(UInt64.random(in: 0 ... .max), radix: 36)
         let info: ObjectInfo
         var flying: [FirstResult<PublishOutcome>] = []
-        do { info = try await upload(name, nuid: nuid, &flying, next) } catch {
+        do { info = try await upload(name, nuid: nuid, metadata, &flying, next) } catch {
             // A purge overtakes chunks that aren't acknowledged yet, even on one connection: they would be stored after it.
             for chunk in flying { _ = try? await chunk.value() }
             _ = try? await js.purge(stream, subject: chunkSubject(nuid))
@@ -113,10 +119,12 @@ package struct ObjectStore: Sendable {
 
     /// - Parameter flying: chunks that aren't acknowledged, also when this throws.
     private func upload(
-        _ name: String, nuid: String, _ flying: inout [FirstResult<PublishOutcome>], _ next: () async throws -> [UInt8]?
+        _ name: String, nuid: String, _ metadata: [String: String]?, _ flying: inout [FirstResult<PublishOutcome>],
+        _ next: () async throws -> [UInt8]?
     ) async throws -> ObjectInfo {
         var info = ObjectInfo(name: name, bucket: bucket, nuid: nuid, size: 0, modified: Self.now(), chunks: 0)
         info.isDeleted = false
+        info.metadata = metadata
         info.options = ObjectInfo.Options(chunkBytes: options.chunkBytes)
         var digest = SHA256()
         var gathered: [UInt8] = []

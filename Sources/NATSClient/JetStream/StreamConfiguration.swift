@@ -7,11 +7,15 @@ package struct StreamConfiguration: Hashable, Sendable, Codable {
     package enum Discard: String, Hashable, Sendable, Codable { case old, new }
     package enum Storage: String, Hashable, Sendable, Codable { case file, memory }
 
+    package enum Compression: String, Hashable, Sendable, Codable { case none, s2 }
+
     package var name: String
     package var subjects: [String]?
     package var description: String?
     package var storage: Storage?
     package var replicas: Int?
+    /// Of what is stored in files.
+    package var compression: Compression?
     package var discard: Discard?
     package var maxMessages: Int64?
     package var maxBytes: Int64?
@@ -35,7 +39,7 @@ package struct StreamConfiguration: Hashable, Sendable, Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, subjects, description, storage, discard
+        case name, subjects, description, storage, discard, compression
         case replicas = "num_replicas"
         case maxMessages = "max_msgs"
         case maxBytes = "max_bytes"
@@ -64,6 +68,7 @@ package struct StreamConfiguration: Hashable, Sendable, Codable {
         compare(.description, description, answer.description, absent: "")
         compare(.storage, storage, answer.storage)
         compare(.replicas, replicas, answer.replicas)
+        compare(.compression, compression, answer.compression, absent: Compression.none)
         compare(.discard, discard, answer.discard)
         compare(.maxMessages, maxMessages, answer.maxMessages)
         compare(.maxBytes, maxBytes, answer.maxBytes)

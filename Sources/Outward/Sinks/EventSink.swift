@@ -107,6 +107,11 @@ package final class EventSink: Sendable {
 
     package var standing: SinkStanding { state.value }
 
+    /// Where it has no position yet, it begins at the one that it would have begun at now.
+    func markPosition() {
+        if case .none = file.read() { _ = save(start()) }
+    }
+
     /// Delivers until the task is cancelled or the log is closed.
     package func run() async {
         let begin = start()

@@ -31,6 +31,11 @@ package struct EventSinks: Service {
         for (_, poster) in sinks { await poster.shutdown() }
     }
 
+    /// Notes where each new sink begins: for an instance that may deliver later, and is to miss nothing until then.
+    package func markPositions() {
+        for (sink, _) in sinks { sink.markPosition() }
+    }
+
     package var standings: [SinkStanding] { sinks.map(\.sink.standing) }
 
     /// Sets the gauges, at the moment of a scrape.

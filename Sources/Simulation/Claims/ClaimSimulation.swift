@@ -101,7 +101,8 @@ struct ClaimSimulation<Scaler: SimulatedScaler>: Sendable {
         }
         _ = happen()
         commit()
-        while served < trace.turns.count {
+        // Whoever cancels the task of a simulation reads no result.
+        while served < trace.turns.count, !(meter.commits.isMultiple(of: SimulationSettings.commitsPerLook) && Task.isCancelled) {
             guard let next = nextInstant() else {
                 preconditionFailure("\(trace.turns.count - served) claims are left and nothing will happen")
             }

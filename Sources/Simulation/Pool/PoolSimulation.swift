@@ -37,6 +37,7 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         var attempt: Int32 = 0
         var waitsSince: Int64
         var waited: Int64 = 0
+        var isUnserved = false
     }
 
     let trace: ArrivalTrace
@@ -104,9 +105,11 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
 
     private mutating func runToEnd() {
         begin()
-        while ended < trace.turns.count {
+        while ended < trace.turns.count, !isCancelled {
+            // A policy may ask for no worker while turns wait: then nothing happens any more.
             guard let next = nextInstant() else {
-                preconditionFailure("\(trace.turns.count - ended) turns are left and nothing will happen")
+                leaveUnserved()
+                break
             }
             assert(next >= now, "time goes back")
             now = next
@@ -115,13 +118,23 @@ struct PoolSimulation<Scaler: SimulatedScaler>: Sendable {
         meter.advance(to: now)
     }
 
+    /// Whoever cancels the task of a simulation reads no result.
+    private var isCancelled: Bool { meter.commits.isMultiple(of: SimulationSettings.commitsPerLook) && Task.isCancelled }
+
+    private mutating func leaveUnserved() {
+        for turn in queue[queueHead...] {
+            standings[Int(turn)].waited += now - standings[Int(turn)].waitsSince
+            standings[Int(turn)].isUnserved = true
+        }
+    }
+
     private func result(turns: ArraySlice<Standing>, _ meter: SimulationMeter) -> SimulationResult {
         SimulationResult(
             policy: scaler.name, turns: turns.count, waits: .init(microseconds: turns.map(\.waited)),
             workerMicroseconds: meter.workerMicroseconds,
-            usefulMicroseconds: trace.turns[turns.indices].reduce(0) { $0 + $1.serviceMicroseconds },
+            usefulMicroseconds: turns.indices.reduce(0) { $0 + (turns[$1].isUnserved ? 0 : trace.turns[$1].serviceMicroseconds) },
             killed: meter.killed, flaps: meter.flaps, starts: meter.starts, replicas: meter.replicas, commits: meter.commits,
-            restores: nodes?.restores)
+            unserved: turns.count { $0.isUnserved }, restores: nodes?.restores)
     }
 
     private mutating func begin() {

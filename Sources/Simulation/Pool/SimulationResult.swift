@@ -48,6 +48,8 @@ package struct SimulationResult: Hashable, Sendable {
     package var starts: Int
     package var replicas: [Replicas]
     package var commits: Int
+    /// Turns that had no worker when nothing more would happen, as the policy asks for none; their wait is until then.
+    package var unserved = 0
     /// From where actors were restored; nil where nodes were not simulated.
     package var restores: SimulatedRestores?
     /// How claims were served; nil where workers aren't taken for good. Then a wait is from a claim to its worker's being ready, and
@@ -67,23 +69,8 @@ extension SimulationResult {
     /// - Parameter random: restores of the same policy where workers were picked at random.
     package func write(to json: inout JSONWriter, against random: SimulatedRestores? = nil) {
         json.openObject()
-        json.member("policy", policy)
-        json.member("turns", turns)
         // `wait` is the older name.
-        for name in ["waitSeconds", "wait"] {
-            json.key(name)
-            json.openObject()
-            json.member("mean", Self.rounded(waits.meanSeconds))
-            for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] { json.member(name, waits.seconds(quantile: quantile)) }
-            json.member("max", waits.maxSeconds)
-            json.closeObject()
-        }
-        json.member("costRatio", Self.rounded(costRatio))
-        json.member("workerSeconds", workerSeconds)
-        json.member("killed", killed)
-        json.member("flaps", flaps)
-        json.member("scaleUps", scaleUps)
-        json.member("scaleDowns", scaleDowns)
+        writeFigures(to: &json, waitNames: ["waitSeconds", "wait"])
         restores?.write(to: &json, against: random)
         if let claims {
             json.key("claims")
@@ -106,6 +93,27 @@ extension SimulationResult {
         json.closeObject()
     }
 
+    /// The members that say how it did, without what it did when.
+    func writeFigures(to json: inout JSONWriter, waitNames: [String] = ["waitSeconds"]) {
+        json.member("policy", policy)
+        json.member("turns", turns)
+        for name in waitNames {
+            json.key(name)
+            json.openObject()
+            json.member("mean", Self.rounded(waits.meanSeconds))
+            for (name, quantile) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] { json.member(name, waits.seconds(quantile: quantile)) }
+            json.member("max", waits.maxSeconds)
+            json.closeObject()
+        }
+        if unserved > 0 { json.member("unserved", unserved) }
+        json.member("costRatio", Self.rounded(costRatio))
+        json.member("workerSeconds", workerSeconds)
+        json.member("killed", killed)
+        json.member("flaps", flaps)
+        json.member("scaleUps", scaleUps)
+        json.member("scaleDowns", scaleDowns)
+    }
+
     /// To a millionth: what a mean has beyond that is noise of its own division.
     private static func rounded(_ value: Double) -> Double { (value * 1e6).rounded() / 1e6 }
 }
@@ -114,6 +122,11 @@ extension SimulationResult {
 package struct SimulationReport: Hashable, Sendable {
     package var runs: [SimulationResult]
     package init(runs: [SimulationResult]) { self.runs = runs }
+
+    /// A line for each run that left turns without a worker; empty where none did.
+    package var unservedText: String {
+        runs.filter { $0.unserved > 0 }.map { "\($0.policy) asks for no worker while \($0.unserved) of its turns wait.\n" }.joined()
+    }
 
     /// Restores of the run's policy where workers were picked at random; nil where that was not simulated.
     package func random(beside run: SimulationResult) -> SimulatedRestores? {

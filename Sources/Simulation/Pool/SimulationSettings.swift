@@ -50,6 +50,8 @@ package struct SimulationSettings: Hashable, Sendable {
 
     /// Commits of one run, at most; beyond, a scaler keeps waking itself up.
     static let mostCommits = 200_000_000
+    /// Between two looks at whether the task was cancelled.
+    static let commitsPerLook = 1_024
     /// Workers of one run at the same time, at most: what a policy may ask for.
     static let mostWorkers = 100_000
 }

@@ -79,14 +79,14 @@ package struct Tuner: Sendable {
         let parts = Simulation.run(trace, policy, settings, border: border)
         return TuningTrial(
             candidate: candidate, policy: policy, training: TuningFigures(parts.before, objective),
-            heldOut: TuningFigures(parts.after, objective))
+            heldOut: TuningFigures(parts.after, objective), unserved: parts.before.unserved + parts.after.unserved)
     }
 
     // MARK: - Choosing
 
     /// The cheapest that meets the objective; where none does, the one that comes nearest. Nil where all cost too much.
     private func choice(_ trials: [TuningTrial]) -> TuningTrial? {
-        let affordable = trials.filter { $0.training.costRatio <= mostCost ?? .infinity }
+        let affordable = trials.filter { $0.unserved == 0 && $0.training.costRatio <= mostCost ?? .infinity }
         let meeting = affordable.filter { $0.training.objectiveSeconds <= objective.seconds }
         if let cheapest = meeting.min(by: { ($0.training.costRatio, $0.training.flaps) < ($1.training.costRatio, $1.training.flaps) }) {
             return cheapest
@@ -99,7 +99,7 @@ package struct Tuner: Sendable {
     /// Those that no other beats in both wait and cost, the cheapest first.
     private func front(_ trials: [TuningTrial]) -> [TuningTrial] {
         var front: [TuningTrial] = []
-        for trial in trials.sorted(by: {
+        for trial in trials.filter({ $0.unserved == 0 }).sorted(by: {
             ($0.training.costRatio, $0.training.objectiveSeconds) < ($1.training.costRatio, $1.training.objectiveSeconds)
         }) {
             guard let last = front.last else {

@@ -58,6 +58,8 @@ package struct TuningTrial: Hashable, Sendable {
     package var training: TuningFigures
     /// The part that checks.
     package var heldOut: TuningFigures
+    /// Turns that never got a worker: such a policy is never chosen, however little it costs.
+    package var unserved = 0
 
     /// `surge 0.97 of 900 s`, and what else differs.
     package var summary: String {

@@ -13,6 +13,8 @@ package struct WhatIf: Sendable {
         package var runs: [SimulationResult]
         /// The same for a report; empty where none was asked for.
         package var drawn: [ReportRun]
+        /// Triggers of the policies asked about that the log can't feed.
+        package var leftOut: [String] = []
     }
 
     package var policies: [SimulatedPolicy]
@@ -36,21 +38,31 @@ package struct WhatIf: Sendable {
     /// - Parameters:
     ///   - parallelism: simulations at the same time.
     ///   - draws: whether a report is asked for.
-    package func answer(_ history: PoolHistory, parallelism: Int, draws: Bool = false) async -> Answer {
+    ///   - simulated: called with how many of the policies are done, and how many there are.
+    package func answer(
+        _ history: PoolHistory, parallelism: Int, draws: Bool = false, simulated done: @Sendable (Int, Int) -> Void = { _, _ in }
+    ) async -> Answer {
         let trace = history.trace
         let settings = history.settings(seed: seed)
         let simulated = [history.recordedPolicy].compactMap { $0 } + policies(for: history)
         var results = [(result: SimulationResult, run: ReportRun?)?](repeating: nil, count: simulated.count)
+        done(0, simulated.count)
         await withTaskGroup(of: (Int, (SimulationResult, ReportRun?)).self) { group in
+            var count = 0
+            func take(_ run: (Int, (SimulationResult, ReportRun?))) {
+                results[run.0] = run.1
+                count += 1
+                done(count, simulated.count)
+            }
             for index in simulated.indices {
-                if index >= max(1, parallelism), let done = await group.next() { results[done.0] = done.1 }
+                if index >= max(1, parallelism), let run = await group.next() { take(run) }
                 group.addTask { (index, Self.run(trace, simulated[index], settings, draws)) }
             }
-            for await done in group { results[done.0] = done.1 }
+            for await run in group { take(run) }
         }
         return Answer(
             history: history, runs: [history.result] + results.compactMap { $0?.result },
-            drawn: draws ? [history.drawn] + results.compactMap { $0?.run } : [])
+            drawn: draws ? [history.drawn] + results.compactMap { $0?.run } : [], leftOut: policies(for: history).flatMap(\.leftOut))
     }
 
     private static func run(

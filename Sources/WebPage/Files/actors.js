@@ -7,7 +7,7 @@ import * as address from "./address.js";
 import { all, get, Refusal } from "./api.js";
 import * as clocks from "./clock.js";
 import { fill, h, link, svg } from "./dom.js";
-import { blockedWords, bytes, clock, count, many, span, stamp, statusWord, timeTicks, when } from "./format.js";
+import { blockedWords, bytes, clock, count, many, micros, span, stamp, statusWord, timeTicks, when } from "./format.js";
 import { command, empty, fact, note, region, trouble } from "./parts.js";
 import { makeList } from "./virtual.js";
 
@@ -113,6 +113,8 @@ export function openOne(host, here) {
   let placement = null;
   let timer = null;
   let moment = null;
+  // The moment in microseconds.
+  let until = null;
   fill(host, body.element);
   const path = `/v1/actors/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
   new ResizeObserver(() => events.length > 0 && drawTimeline()).observe(timeline.element);
@@ -123,18 +125,23 @@ export function openOne(host, here) {
     clearInterval(timer);
     problem = null;
     moment = null;
+    const { signal } = control;
     await load();
-    if (!address.at()) timer = setInterval(() => document.visibilityState === "visible" && load(), 2000);
+    if (!address.at() && !signal.aborted) timer = setInterval(() => document.visibilityState === "visible" && load(), 2000);
   }
 
   async function load() {
     const signal = control.signal;
     try {
-      if (address.at()) moment = await clocks.resolve(address.at());
-      const [state, history] = await Promise.all([
-        get(path, { state: true, signal }).catch((error) => (error instanceof Refusal && error.status === 404 ? null : Promise.reject(error))),
-        all(`${path}/history`, { most: MOST_EVENTS, signal }),
-      ]);
+      if (address.at()) {
+        moment = await clocks.resolve(address.at());
+        until = micros(clocks.knownTime(address.at()));
+      }
+      const history = await all(`${path}/history`, { most: MOST_EVENTS, signal });
+      if (signal.aborted) return;
+      // Its events say whether it is there at the moment. Only an actor that is there is asked for.
+      const state = history.next !== null || isThere(history.items)
+        ? await get(path, { state: true, signal }).catch((error) => (error instanceof Refusal && error.status === 404 ? null : Promise.reject(error))) : null;
       if (signal.aborted) return;
       [actor, events, isCut] = [state, history.items, history.next !== null];
       const chosen = address.param("placement");
@@ -159,7 +166,13 @@ export function openOne(host, here) {
     }
   }
 
-  const isShown = (event) => !moment || (moment.seq ? event.seq <= moment.seq : stamp(event.at) <= moment.time);
+  // A commit takes effect as a whole: what counts is its time.
+  const isShown = (event) => !moment || micros(event.at) <= until;
+
+  function isThere(history) {
+    const last = history.findLast((event) => !event.superseded && isShown(event));
+    return last !== undefined && last.kind !== "actor.deleted";
+  }
 
   function draw() {
     if (problem) return body.show(h("h1", null, `${namespace}/${name}`), trouble(problem, restart));
@@ -242,7 +255,8 @@ export function openOne(host, here) {
     timeline.show(
       h("h2", null, "Over ", many(lanes.length, "worker"), h("small", null, ` ${span((end - first) / 1000)}, ${when(first, clocks.now())} to ${when(end, clocks.now())}`)),
       svg("svg", { class: "lanes", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `Timeline: ${many(parts.length, "stretch", "stretches")} over ${many(lanes.length, "worker")}` },
-        timeTicks(first, to, Math.max(2, Math.floor((width - left) / 90))).map((tick) => [
+        // What would be cut off at the edge is left out.
+        timeTicks(first, to, Math.max(2, Math.floor((width - left) / 90))).filter((tick) => x(tick.at) < width - 28).map((tick) => [
           svg("path", { class: "grid", d: `M${x(tick.at).toFixed(1)} 0V${height - 16}` }), svg("text", { class: "tick", x: x(tick.at), y: height - 3, "text-anchor": "middle" }, tick.text)]),
         ["", ...lanes].map((lane) => svg("text", { class: "lane", x: 0, y: laneTop(lane) + rowHeight - 6 }, lane === "" ? "no worker" : lane.length > left / 7 ? `${lane.slice(0, 3)}…${lane.slice(-Math.floor(left / 7 - 5))}` : lane)),
         parts.filter((part) => part.lane === "" || lanes.includes(part.lane)).map((part) =>

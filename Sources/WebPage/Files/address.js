@@ -62,6 +62,12 @@ export function go(target, { replace = false } = {}) {
   changed();
 }
 
+/** A function that says whether another address was gone to since: an answer that comes late must not lead away from it. */
+export function watchful() {
+  const asked = location.href;
+  return () => location.href !== asked;
+}
+
 export const set = (changes, options) => go(hereHref(changes), options);
 export const travel = (moment, options) => set({ at: moment }, options);
 export const onChange = (listener) => listeners.add(listener);

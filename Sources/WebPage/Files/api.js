@@ -57,6 +57,9 @@ function done() {
   else inFlight -= 1;
 }
 
+/** How many requests are on their way, and how many wait for their turn: for tests. */
+export const load = () => ({ inFlight, waiting: queue.length });
+
 /** The response to a request, with the token; asks for one where it is wanted. */
 export async function send(path, { method = "GET", body, type, accept, signal } = {}) {
   for (let tries = 0; ; tries += 1) {
@@ -141,11 +144,11 @@ export async function all(path, { query = {}, state = false, most = 10000, signa
 let description = null;
 
 /** Whether there is a route, and it knows a query parameter. */
-export async function has(path, parameter) {
+export async function has(path, parameter, method = "get") {
   description ??= get("/openapi.json");
   try {
     const { paths, components } = await description;
-    const operation = paths[path]?.get;
+    const operation = paths[path]?.[method];
     if (!operation || parameter === undefined) return operation !== undefined;
     const resolved = (operation.parameters ?? []).map((item) => (item.$ref ? components.parameters[item.$ref.split("/").pop()] : item));
     return resolved.some((item) => item.in === "query" && item.name === parameter);

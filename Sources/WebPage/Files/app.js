@@ -48,11 +48,13 @@ show(address.current());
 /** The decision before or after the moment: of the pool that is shown, else of all. */
 async function stepAnywhere(isLater) {
   if (screen?.step) return screen.step(isLater, false);
+  const isElsewhere = address.watchful();
   try {
     const moment = address.at() ? await clocks.resolve(address.at()) : null;
     const seq = moment?.seq ?? (await clocks.askHead()) + 1;
     const query = isLater ? { after: seq, limit: 1 } : { before: seq, order: "desc", limit: 1 };
     const { items } = await get("/v1/decisions", { query });
+    if (isElsewhere()) return;
     if (items[0]) address.travel(String(items[0].seq));
     else say(isLater ? "That was the last decision." : "That was the first decision.");
   } catch (error) {

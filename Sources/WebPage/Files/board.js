@@ -6,7 +6,7 @@
 import * as address from "./address.js";
 import { all, decision, get, has } from "./api.js";
 import { sparkline } from "./chart.js";
-import { heard, now, resolve } from "./clock.js";
+import { aged, heard, now, resolve } from "./clock.js";
 import { order, sentence } from "./concerns.js";
 import { fill, h, link } from "./dom.js";
 import { blockedWords, clock, count, many, span, stamp } from "./format.js";
@@ -18,12 +18,16 @@ import { makeList } from "./virtual.js";
 
 const NARROW = matchMedia("(max-width: 760px)");
 const SPARK_MS = 10000;
+// What the small pictures show: an hour, or as much of it as there have been pools.
+const SPANS = [["2 min", 120000], ["5 min", 300000], ["15 min", 900000], ["hour", 3600000]];
 const NEWEST = 30;
 const HELD_MS = 4000;
 
 export function open(host) {
+  // Each pool with the moment at which it was as it says: a stream tells a pool again only once it changes, and time alone is no change.
   let pools = new Map();
   let sparks = new Map();
+  let sparkSpan = SPANS.at(-1);
   const why = new Map();
   const shownWhy = new Map();
   const asked = new Set();
@@ -69,23 +73,28 @@ export function open(host) {
       });
       loadNewest();
     }
-    loadSparks();
     timer = setInterval(() => document.visibilityState === "visible" && loadSparks(), SPARK_MS);
     later();
   }
 
   function takeBoard(data) {
+    heard(data);
     if (data.full) pools = new Map();
-    for (const pool of data.items) pools.set(`${pool.namespace}/${pool.name}`, pool);
+    const since = data.at ? stamp(data.at) : now();
+    for (const pool of data.items) pools.set(`${pool.namespace}/${pool.name}`, { pool, since });
     for (const name of data.removed ?? []) pools.delete(name);
-    heard({ seq: data.seq });
+    if (!isLoaded) loadSparks();
     isLoaded = true;
     later();
   }
 
+  const keep = (items, since) => (pools = new Map(items.map((pool) => [`${pool.namespace}/${pool.name}`, { pool, since }])));
+  const shownPools = () => [...pools.values()].map(({ pool, since }) => aged(pool, since));
+
   async function loadLive(signal) {
     const page = await all("/v1/pools", { signal });
-    pools = new Map(page.items.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
+    keep(page.items, now());
+    if (!isLoaded) loadSparks();
     isLoaded = true;
     later();
     const last = newest[0]?.seq;
@@ -93,14 +102,18 @@ export function open(host) {
   }
 
   async function loadPast() {
+    // By then there may be another moment, with a signal of its own.
+    const signal = control.signal;
     try {
-      const page = await all("/v1/pools", { state: true, signal: control.signal });
-      pools = new Map(page.items.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
+      const page = await all("/v1/pools", { state: true, signal });
+      if (signal.aborted) return;
+      keep(page.items, null);
       isLoaded = true;
+      loadSparks();
       later();
       loadNewest();
     } catch (error) {
-      if (control.signal.aborted) return;
+      if (signal.aborted) return;
       problem = error;
       later();
     }
@@ -111,10 +124,12 @@ export function open(host) {
     try {
       if (await has("/v1/decisions", "order")) {
         const moment = address.at() ?? undefined;
-        newest = (await get("/v1/decisions", { query: { order: "desc", to: moment, limit: NEWEST, changes: true }, signal })).items.filter((item) => !item.shadow);
+        const found = await get("/v1/decisions", { query: { order: "desc", to: moment, limit: NEWEST, changes: true }, signal });
+        if (signal.aborted) return;
+        newest = found.items.filter((item) => !item.shadow);
       } else {
         // A service that lists them only oldest first: those since the oldest decision in force.
-        const least = Math.min(...[...pools.values()].map((pool) => pool.decisionSeq ?? Infinity));
+        const least = Math.min(...shownPools().map((pool) => pool.decisionSeq ?? Infinity));
         if (!Number.isFinite(least)) return setTimeout(() => !signal.aborted && loadNewest(), 1500);
         const { items } = await get("/v1/decisions", { query: { after: Math.max(0, least - 200), limit: 1000 }, signal });
         newest = items.filter((item) => item.from !== item.to && !item.shadow).reverse().slice(0, NEWEST);
@@ -132,18 +147,22 @@ export function open(host) {
   }
 
   async function loadSparks() {
+    if (pools.size === 0) return;
     const signal = control.signal;
     try {
       slots = await policies.slots();
       const moment = address.at();
       const to = moment ? (await resolve(moment)).time : now();
+      const oldest = Math.max(0, ...shownPools().map((pool) => pool.ageSeconds ?? 0));
+      sparkSpan = SPANS.find(([, length]) => length >= oldest * 1050) ?? SPANS.at(-1);
+      const from = to - sparkSpan[1];
       // Those in sight, by neighbours in the alphabet: at most a hundred a question.
       const names = list.seen().filter((item) => item.pool).map((item) => item.pool.full).sort();
-      if (pools.size <= 100) return takeSparks(await loadMany(undefined, 100, to - 3600000, to, signal));
+      if (pools.size <= 100) return takeSparks(await loadMany(undefined, 100, from, to, signal));
       for (const name of names) {
         if (signal.aborted) return;
         const before = name.slice(0, -1) + String.fromCharCode(name.charCodeAt(name.length - 1) - 1) + "\uffff";
-        if (!sparks.has(name) || sparks.get(name).to < to - SPARK_MS * 3) takeSparks(await loadMany(before, 8, to - 3600000, to, signal));
+        if (!sparks.has(name) || sparks.get(name).to < to - SPARK_MS * 3) takeSparks(await loadMany(before, 8, from, to, signal));
       }
     } catch {
       // The pictures come with the next round.
@@ -167,7 +186,7 @@ export function open(host) {
   function draw() {
     if (problem) return body.show(trouble(problem, restart));
     if (!isLoaded) return body.show(connection === "away" ? trouble(new Error("It is asked again until it does."), null) : h("p", { class: "loading" }, "Reading the pools …"));
-    const sorted = held(order([...pools.values()]));
+    const sorted = held(order(shownPools()));
     const needy = sorted.filter((pool) => pool.isNeedy);
     const rest = sorted.filter((pool) => !pool.isNeedy);
     const items = [
@@ -191,7 +210,7 @@ export function open(host) {
       body.show(
         h("div", { class: "table", role: "table", "aria-label": "Pools", "aria-rowcount": items.length },
           h("div", { class: "pool-row table-head", role: "row" },
-            ["Pool", "Last hour", "Workers", "Waiting", "Why this many"].map((text) => h("span", { role: "columnheader" }, text))),
+            ["Pool", `Last ${sparkSpan[0]}`, "Workers", "Waiting", "Why this many"].map((text) => h("span", { role: "columnheader" }, text))),
           list.element));
       list.show(items);
     }

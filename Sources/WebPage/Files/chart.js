@@ -58,7 +58,8 @@ export function makeChart({ travel, choose, step }) {
     const byDemand = (value) => y(value / slots);
     const kinds = Object.keys(BANDS).filter((kind) => series.bands.some((band) => band.kind === kind && band.to > model.from && band.from < model.to));
     const bandsTop = ground + PLOT.strip + 4;
-    const height = bandsTop + kinds.length * PLOT.band + PLOT.axis;
+    // Room for two, so that one that comes moves nothing.
+    const height = bandsTop + Math.max(2, kinds.length) * PLOT.band + PLOT.axis;
     const clip = { "clip-path": "url(#plot-clip)" };
     const parts = [
       svg("defs", null, svg("clipPath", { id: "plot-clip" },
@@ -130,6 +131,10 @@ export function makeChart({ travel, choose, step }) {
 
   function cursors(height) {
     const shown = [];
+    if (model.selection) {
+      const [left, right] = model.selection.map((at) => Math.min(Math.max(x(at), PLOT.left), width() - PLOT.right));
+      shown.push(svg("rect", { class: "selection", x: left, y: 0, width: Math.max(1, right - left), height: height - PLOT.axis }));
+    }
     if (model.at !== null && model.at >= model.from && model.at <= model.to) {
       shown.push(svg("path", { class: "cursor moment", d: `M${x(model.at).toFixed(1)} 0V${height - PLOT.axis}` }));
     }
@@ -149,7 +154,8 @@ export function makeChart({ travel, choose, step }) {
     const range = (column, write = count) => {
       const value = model.series.value(column, at);
       if (!value) return "–";
-      return value[0] === value[1] ? write(value[1]) : `${write(value[0])}–${write(value[1])}`;
+      const [low, high] = value.map(write);
+      return low === high ? high : `${low}–${high}`;
     };
     const bounds = model.series.value("max", at);
     fill(

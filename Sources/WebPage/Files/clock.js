@@ -13,6 +13,15 @@ let head = null;
 export const now = () => Date.now() + ahead;
 export const headPosition = () => head;
 
+/** What was said of a pool or a worker at `since` (milliseconds by the service's clock), with the ages it has by now. */
+export function aged(view, since) {
+  const seconds = since === null ? 0 : Math.max(0, (now() - since) / 1000);
+  if (seconds === 0) return view;
+  const older = { ...view };
+  for (const name of ["ageSeconds", "oldestWaitSeconds", "lastSeenSeconds"]) if (typeof view[name] === "number") older[name] = view[name] + seconds;
+  return older;
+}
+
 export function heard({ seq, now: text, head: last }) {
   if (text) ahead = stamp(text) - Date.now();
   const position = last ?? seq;

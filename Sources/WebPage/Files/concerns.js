@@ -3,24 +3,24 @@
 import { count, many, span, stamp } from "./format.js";
 import { now } from "./clock.js";
 
-/** `{level, word, text}` of what isn't as it should be, the worst first. */
+/** `{level, word, text, path}` of what isn't as it should be, the worst first. `path` is the policy's field behind it. */
 export function concerns(pool) {
   const found = [];
-  const bad = (word, text) => found.push({ level: "bad", word, text });
-  const warn = (word, text) => found.push({ level: "warn", word, text });
+  const bad = (word, text, path) => found.push({ level: "bad", word, text, path });
+  const warn = (word, text, path) => found.push({ level: "warn", word, text, path });
   const waiting = pool.demand.waiting;
   if (pool.workersFailing) {
-    (pool.workersFailing.isPersistent ? bad : warn)("workers failing", pool.workersFailing.text);
+    (pool.workersFailing.isPersistent ? bad : warn)("workers failing", pool.workersFailing.text, "spec.scaleTargetRef.command");
   }
   const [, code, text] = /^(?:([A-Z][A-Za-z]+): )?(.*)$/s.exec(pool.reason ?? "");
-  if (text && code !== "WorkersFailing" && code !== "NoPolicy") bad("target refuses", text);
+  if (text && code !== "WorkersFailing" && code !== "NoPolicy") bad("target refuses", text, "spec.scaleTargetRef");
   if (code === "NoPolicy") bad("no policy", text);
   else if (!pool.target && waiting > 0) bad("no policy", `${many(waiting, "actor")} wait and nobody decides this pool's size`);
   if (pool.pause) warn("paused", pauseText(pool.pause));
-  else if (pool.paused) warn("paused", "paused by its policy");
+  else if (pool.paused) warn("paused", "paused by its policy", "spec.pause");
   if (pool.fallback) warn("fallback", "a trigger fails: the count is the fallback's");
   if (pool.target && isFull(pool)) {
-    warn("at maximum", `${many(waiting, "actor")} wait and all ${count(pool.max)} workers that the policy allows are there`);
+    warn("at maximum", `${many(waiting, "actor")} wait and all ${count(pool.max)} workers that the policy allows are there`, "spec.maxReplicaCount");
   }
   if (pool.foreignReplicas?.yields) warn("changed by others", pool.foreignChange);
   if (pool.logTimeAheadSeconds > 1) warn("log time ahead", `log time is ${span(pool.logTimeAheadSeconds)} ahead of the machine's clock`);

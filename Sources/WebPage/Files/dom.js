@@ -80,7 +80,13 @@ export function fill(parent, ...children) {
 
 function reconcile(parent, wanted) {
   const keyed = new Map();
-  for (const child of parent.childNodes) if (child.key !== undefined) keyed.set(child.key, child);
+  const keys = new Set(wanted.map((each) => (each.standsFor ?? each).key));
+  // What is gone goes first: else all that comes after it would be moved past it, away from under a pointer.
+  for (const child of [...parent.childNodes]) {
+    if (child.key === undefined) continue;
+    if (keys.has(child.key)) keyed.set(child.key, child);
+    else child.remove();
+  }
   let cursor = parent.firstChild;
   for (const each of wanted) {
     const node = each.standsFor ?? each;

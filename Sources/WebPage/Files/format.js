@@ -77,6 +77,9 @@ export const when = (milliseconds, near = Date.now(), digits = 0) =>
 /** Milliseconds of an RFC 3339 time. */
 export const stamp = (text) => (text ? Date.parse(text) : NaN);
 
+/** The same in microseconds, which the log has. */
+export const micros = (text) => (text ? Math.floor(Date.parse(text) / 1000) * 1000000 + Number((/\.(\d+)/.exec(text)?.[1] ?? "").padEnd(6, "0").slice(0, 6)) : NaN);
+
 /** Round steps of an axis from 0 to `most`, at most `steps` of them. */
 export function ticks(most, steps) {
   const raw = Math.max(most, 1) / steps;

@@ -5,8 +5,9 @@
 
 import * as address from "./address.js";
 import { has, lines } from "./api.js";
+import { progressBar, work } from "./work.js";
 import * as clocks from "./clock.js";
-import { fill, h, link } from "./dom.js";
+import { button, fill, h, link } from "./dom.js";
 import { count, span, stamp, when } from "./format.js";
 import { follow } from "./live.js";
 import { command, empty, note, region, trouble } from "./parts.js";
@@ -32,6 +33,10 @@ export function open(host) {
   let close = null;
   let opened = new Set();
   let held = 0;
+  // The verification that runs, or what came of the last one.
+  let verifying = null;
+  let verified = null;
+  const verification = region({ class: "verification", "aria-live": "polite" });
   const list = makeList({ label: "Events", key: (event) => event.seq, height: (event) => (opened.has(event.seq) ? 30 + 17 * heightOf(event) + 20 : 30), row, end: more });
   fill(host, body.element);
 
@@ -43,8 +48,9 @@ export function open(host) {
     [items, oldest, isWhole, isReading, isLoaded, problem, held] = [[], null, false, false, false, null, 0];
     opened = new Set();
     draw();
+    const { signal } = control;
     await read();
-    if (!address.at() && !control.signal.aborted) {
+    if (!address.at() && !signal.aborted) {
       close = follow({ topics: ["events"], pool: address.param("pool") ?? undefined, after: items[0]?.seq }, {
         events: (data) => (data.skipped ? restart() : take(data.items)),
         poll: async (signal) => {
@@ -117,11 +123,41 @@ export function open(host) {
     if (isLoaded && !isWhole && !problem) read();
   }
 
+  // --- Is it what was written? ---
+
+  async function verify() {
+    const mine = new AbortController();
+    verifying = mine;
+    verified = null;
+    drawVerification({});
+    try {
+      verified = { result: await work("/v1/log/verify", { body: "{}", type: "application/json", signal: mine.signal, progress: (step) => verifying === mine && drawVerification(step) }) };
+    } catch (error) {
+      verified = mine.signal.aborted ? null : { error };
+    }
+    if (verifying !== mine) return;
+    verifying = null;
+    drawVerification();
+  }
+
+  function drawVerification(step) {
+    if (verifying) return verification.show(progressBar(step, { chain: "Hash chain, events", decisions: "Decisions made again, up to position" }, () => verifying?.abort()));
+    if (!verified) return verification.show();
+    const dismiss = button("×", () => ((verified = null), drawVerification()), { class: "plain", "aria-label": "Dismiss" });
+    if (verified.error) return verification.show(h("p", { class: "concern bad" }, h("b", null, "not verified"), ` ${verified.error.message}`, dismiss));
+    const { result } = verified;
+    const counts = `${count(result.events)} events in ${count(result.commits)} commits, ${count(result.names)} names`;
+    verification.show(result.sound
+      ? h("p", { class: "concern good" }, h("b", null, "sound"), ` ${counts}`, result.decisions === undefined ? "" : `; ${count(result.decisions)} decisions come out the same`, "; last hash ", h("code", null, result.lastHash.slice(0, 16)), dismiss)
+      : h("p", { class: "concern bad" }, h("b", null, "not sound"), ` ${result.problem} `, result.position ? link(address.hereHref({ at: result.position }), null, `#${count(result.position)}`) : "", `. What comes before it is as it was written: ${counts}.`, dismiss));
+  }
+
   function draw() {
     const change = (name) => (event) => address.set({ [name]: event.target.value.trim() || null });
     body.show(
       h("div", { class: "title-line" }, h("h1", null, "Log", clocks.headPosition() ? h("small", null, ` ends at #${count(clocks.headPosition())}`) : null),
-        h("div", { class: "row" }, command(`greenroom events${address.param("pool") ? ` --pool ${address.param("pool")}` : ""}${address.param("kind") ? ` --kind ${address.param("kind")}` : ""}`, "--until"), command("greenroom log verify --db greenroom.db", null))),
+        h("div", { class: "row" }, button("Verify the log", verify, { disabled: verifying !== null, title: "Checks the hash chain and makes every decision again" }), command(`greenroom events${address.param("pool") ? ` --pool ${address.param("pool")}` : ""}${address.param("kind") ? ` --kind ${address.param("kind")}` : ""}`, "--until"), command("greenroom log verify --db greenroom.db", null))),
+      verification.element,
       h("form", { class: "filters", on: { submit: (event) => event.preventDefault() } },
         h("label", null, "Kind ", h("select", { value: address.param("kind") ?? "", on: { change: change("kind") } }, h("option", { value: "" }, "all"),
           Object.entries(KINDS).map(([group, names]) => h("optgroup", { label: group }, names.map((name) => h("option", { value: `${group}.${name}`, selected: address.param("kind") === `${group}.${name}` }, `${group}.${name}`)))))),
@@ -148,7 +184,7 @@ export function open(host) {
   }
 
   restart();
-  return { update: restart, close: () => (control.abort(), close?.(), list.close()) };
+  return { update: restart, close: () => (control.abort(), verifying?.abort(), close?.(), list.close()) };
 }
 
 const shortType = (event) => event.type.replace("dev.greenroom.", "");

@@ -17,8 +17,9 @@ export function open(host) {
     control.abort();
     control = new AbortController();
     clearInterval(timer);
+    const { signal } = control;
     await load();
-    if (!address.at()) timer = setInterval(() => document.visibilityState === "visible" && load(), 2000);
+    if (!address.at() && !signal.aborted) timer = setInterval(() => document.visibilityState === "visible" && load(), 2000);
   }
 
   async function load() {

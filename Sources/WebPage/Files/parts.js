@@ -3,7 +3,7 @@
 import * as address from "./address.js";
 import { Refusal, Silence } from "./api.js";
 import { knownTime } from "./clock.js";
-import { button, fill, h, svg } from "./dom.js";
+import { button, fill, h, keeper, svg } from "./dom.js";
 import { count } from "./format.js";
 
 /** A button that copies the equal command of the command line; `flag` gives it the moment that is shown. */
@@ -125,8 +125,8 @@ export const meter = (used, total) =>
     svg("rect", { class: "meter-all", width: 100, height: 6 }),
     svg("rect", { class: "meter-used", width: total > 0 ? (100 * used) / total : 0, height: 6 }));
 
-/** An element that is renewed as a whole. */
+/** An element that is renewed as a whole, by `show` alone. */
 export const region = (props) => {
-  const element = h("div", props);
+  const element = keeper(h("div", props));
   return { element, show: (...children) => fill(element, ...children) };
 };

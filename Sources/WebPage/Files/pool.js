@@ -9,8 +9,9 @@ import * as address from "./address.js";
 import { all, decision as decisionAt, get, has, lines, poolPath } from "./api.js";
 import { BANDS, makeChart, makeMinimap } from "./chart.js";
 import * as clocks from "./clock.js";
+import { aged } from "./clock.js";
 import { concerns } from "./concerns.js";
-import { button, fill, h, link } from "./dom.js";
+import { button, fill, h, keeper, link } from "./dom.js";
 import { ago, clock, count, many, span, stamp, statusWord, when } from "./format.js";
 import { follow } from "./live.js";
 import { rfc } from "./moment.js";
@@ -28,6 +29,9 @@ export function open(host, here) {
   const full = `${namespace}/${name}`;
   let control = new AbortController();
   let pool = null;
+  // When the pool was as it says; null in the past, where ages stand still. The same of its workers.
+  let since = null;
+  let workersSince = null;
   let problem = null;
   let series = null;
   let overview = null;
@@ -51,14 +55,17 @@ export function open(host, here) {
   const foot = region({ class: "tab-body", role: "tabpanel" });
   const chart = makeChart({ travel: travelTo, choose, step: (isLater, changesOnly) => step(isLater, changesOnly) });
   const minimap = makeMinimap({ choose });
-  const main = h("div", { class: "pool-main" }, tools.element, chart.element, minimap.element, legend(), below.element);
+  const explained = keeper(legend());
+  const main = keeper(h("div", { class: "pool-main" }));
   const screen = region({ class: "pool" });
   fill(host, screen.element);
 
   function layout() {
     if (problem && !pool) {
-      return screen.show(h("h1", null, full), trouble(problem, restart), problem.status === 404 && address.at() ? note("It may not have been there yet. ", link(address.hereHref({ at: null }), null, "Go to live")) : null);
+      // What plays can be stopped, also while it goes through a time before the pool was there.
+      return screen.show(playing ? tools.element : null, h("h1", null, full), trouble(problem, restart), problem.status === 404 && address.at() ? note("It may not have been there yet. ", link(address.hereHref({ at: null }), null, "Go to live")) : null);
     }
+    fill(main, tools.element, chart.element, minimap.element, explained, below.element);
     screen.show(head.element, h("div", { class: "pool-top" }, main, side.element), foot.element);
   }
 
@@ -82,10 +89,18 @@ export function open(host, here) {
       loadPast(signal).catch(failed);
     } else {
       moment = null;
-      get(poolPath(namespace, name), { signal }).then(takePool, failed);
+      position = 0;
+      const renew = async () => {
+        const found = await get(poolPath(namespace, name), { signal });
+        takeNewest(found, found.position ?? position);
+      };
+      renew().catch(failed);
       closeStream = follow({ topics: ["pool", "workers", "decisions"], pool: full }, {
-        pool: (data) => (clocks.heard({ seq: data.seq }), data.pool ? takePool(data.pool) : null),
-        workers: (data) => ((workers = data.items), tab() === "workers" && drawTab()),
+        pool: (data) => (clocks.heard({ seq: data.seq }), data.pool ? takeNewest(data.pool, data.seq) : null),
+        workers: (data) => {
+          [workers, workersSince] = [data.items, clocks.now()];
+          if (tab() === "workers") drawTab();
+        },
         decisions: () => loadSeries(signal),
         poll: async (stop) => takePool(await get(poolPath(namespace, name), { signal: stop })),
         state: (state, error) => {
@@ -96,6 +111,9 @@ export function open(host, here) {
       });
       timers.push(setInterval(() => document.visibilityState === "visible" && loadSeries(signal), seriesEvery()));
       timers.push(setInterval(() => document.visibilityState === "visible" && drawTab(), 3000));
+      // Ages go on by the clock. Rates fade by a rule of the service, so they are asked for.
+      timers.push(setInterval(() => document.visibilityState === "visible" && pool && drawHead(), 1000));
+      timers.push(setInterval(() => document.visibilityState === "visible" && pool && renew().catch(() => {}), 5000));
     }
     loadSeries(signal);
     loadOverview(signal);
@@ -114,9 +132,18 @@ export function open(host, here) {
     takePool(await get(poolPath(namespace, name), { state: true, signal }));
   }
 
+  // An answer may be older than what the stream has told meanwhile.
+  let position = 0;
+  function takeNewest(found, at) {
+    if (at < position) return;
+    position = at;
+    takePool(found);
+  }
+
   let lastDecision;
   function takePool(found) {
     pool = found;
+    since = address.at() ? null : clocks.now();
     fit(pool.ageSeconds);
     problem = null;
     layout();
@@ -137,8 +164,10 @@ export function open(host, here) {
     try {
       const found = await decisionAt(seq);
       if (signal.aborted) return;
+      // The first comes as a whole, as a panel that grows moves what is below it.
+      const isFirst = why.decision === null;
       why = { ...why, decision: found };
-      drawWhy();
+      if (!isFirst) drawWhy();
       const [previous, changes] = await Promise.all([
         decisions(namespace, name, { before: seq, limit: 1, signal }), decisions(namespace, name, { before: seq + 1, changes: true, limit: 5, signal }),
       ]);
@@ -234,6 +263,7 @@ export function open(host, here) {
   // --- Travelling ---
 
   function travelTo({ seq, time }) {
+    if (playing) stop();
     address.travel(seq !== undefined ? String(seq) : rfc(time));
   }
 
@@ -242,11 +272,14 @@ export function open(host, here) {
   }
 
   async function step(isLater, changesOnly) {
+    if (playing) stop();
     const at = pool?.decisionSeq ?? clocks.headPosition() ?? 1;
     // The decision in force may be older than the moment: going back goes to it first.
     const from = !isLater && address.at() && moment?.seq > at ? at + 1 : at;
+    const isElsewhere = address.watchful();
     try {
       const found = await neighbour(namespace, name, from, { isLater, changes: changesOnly });
+      if (isElsewhere()) return;
       if (found) address.travel(String(found.seq));
       else say(isLater ? "That was the last decision. Live is one key away: l." : "That was the first decision.");
     } catch (error) {
@@ -254,13 +287,19 @@ export function open(host, here) {
     }
   }
 
-  function play(speed) {
-    if (playing) stop();
-    else {
-      const start = moment?.time ?? stretch()[0];
-      playing = { speed, from: start, began: performance.now(), timer: setInterval(tick, 500) };
-      tick();
+  async function play(speed) {
+    if (playing) return stop();
+    // The moment of the address may not have been looked up yet.
+    const at = address.at();
+    let start;
+    try {
+      start = at ? (await clocks.resolve(at)).time : stretch()[0];
+    } catch (error) {
+      return say(error.message, { level: "bad" });
     }
+    if (playing || address.at() !== at || control.signal.aborted) return;
+    playing = { speed, from: start, began: performance.now(), timer: setInterval(tick, 500) };
+    tick();
     drawTools();
   }
 
@@ -282,12 +321,15 @@ export function open(host, here) {
   const conditions = ["desired < 5", "desired >= 5", "waiting > 0", "oldestWait > 10", "ready = 0", "policy", "paused", "crash"];
 
   async function goBack(text) {
+    if (playing) stop();
     const condition = text.replace(/\s+/g, "").replace(/^firstwaited|^waited/, "oldestWait");
     let before = moment?.seq ?? undefined;
+    const isElsewhere = address.watchful();
     try {
       if (!(await has("/v1/pools/{namespace}/{name}/when"))) return say("This service can't look for moments.", { level: "bad" });
       for (let pages = 0; pages < 50; pages += 1) {
         const answer = await get(`${poolPath(namespace, name)}/when`, { query: { condition, before } });
+        if (isElsewhere()) return;
         if (answer.found) return address.travel(String(answer.found.seq));
         if (!answer.searchedTo || answer.searchedTo <= 1) break;
         before = answer.searchedTo;
@@ -324,6 +366,10 @@ export function open(host, here) {
   // --- What is around the chart ---
 
   function drawHead() {
+    drawHeadOf(aged(pool, since));
+  }
+
+  function drawHeadOf(pool) {
     const list = concerns(pool);
     head.show(
       h("div", { class: "title-line" },
@@ -332,7 +378,8 @@ export function open(host, here) {
           h("p", { class: "soft" }, pool.target ? `${pool.target} · ${pool.mode} · ` : "no policy · ", `${many(slots, "slot")} a worker`, pool.ageSeconds ? ` · known for ${span(pool.ageSeconds)}` : "")),
         actions.buttons(pool, restart)),
       list.map((concern) => h("p", { class: `concern ${concern.level}` }, h("b", null, concern.word), " ", concern.text,
-        concern.word === "paused" && pool.pause ? [" · ", link(address.hereHref({ at: pool.pause.seq }), null, `since #${pool.pause.seq}`)] : null)),
+        concern.word === "paused" && pool.pause ? [" · ", link(address.hereHref({ at: pool.pause.seq }), null, `since #${pool.pause.seq}`)] : null,
+        concern.path && pool.target ? [" · ", h("a", { href: address.hereHref({ tab: "policy", path: concern.path }), on: { click: (event) => openPath(event, concern.path) } }, "policy line")] : null)),
       connection === "away" && !address.at() ? h("p", { class: "concern bad" }, h("b", null, "no answer"), " The service doesn't answer. It is asked again.") : null,
       h("dl", { class: "facts" },
         fact("demand", h("b", { class: "demand-text" }, count(pool.demand.total))),
@@ -345,12 +392,30 @@ export function open(host, here) {
         h("div", { class: "fact dots-fact" }, h("dt", null, "workers"), h("dd", null, dots(pool)))));
   }
 
+  // Decisions differ in length. The panel never gets lower while it is open, so that what is below stays under the pointer.
+  let lowest = 0;
+  function holdHeight() {
+    const height = side.element.offsetHeight;
+    if (height <= lowest) return;
+    lowest = height;
+    side.element.style.setProperty("min-height", `${height}px`);
+  }
+  function releaseHeight() {
+    lowest = 0;
+    side.element.style.removeProperty("min-height");
+  }
+  addEventListener("resize", releaseHeight, { passive: true });
+
+  /** The line of the policy, which is below. */
+  function openPath(event, path) {
+    event.preventDefault();
+    address.set({ tab: "policy", path });
+    document.querySelector(".tabs")?.scrollIntoView({ block: "start", behavior: "smooth" });
+  }
+
   function drawWhy() {
-    side.show(whyPanel({ ...why, pool: full, policyHref: (path) => address.hereHref({ tab: "policy", path }), openPath: (event, path) => {
-      event.preventDefault();
-      address.set({ tab: "policy", path });
-      document.querySelector(".tabs")?.scrollIntoView({ block: "start", behavior: "smooth" });
-    } }));
+    side.show(whyPanel({ ...why, pool: full, policyHref: (path) => address.hereHref({ tab: "policy", path }), openPath }));
+    holdHeight();
   }
 
   const tab = () => address.param("tab") ?? "workers";
@@ -386,7 +451,8 @@ export function open(host, here) {
   const CONTENTS = {
     async workers(signal) {
       const found = workers && !address.at() ? { items: workers } : await all("/v1/workers", { query: { pool: full }, state: true, signal });
-      rows = found.items;
+      const told = workers && !address.at() ? workersSince : null;
+      rows = found.items.map((worker) => aged(worker, told));
       if (tab() !== "workers") return null;
       return [h("div", { class: "tab-tools" }, command(`greenroom get workers --pool ${full}`)),
         rows.length === 0 ? empty("No workers at this moment.") : table(workerList, ["Worker", "Status", "Slots", "Actors", "Node", "Age"], "workers")];
@@ -500,6 +566,7 @@ export function open(host, here) {
       control.abort();
       closeStream?.();
       timers.forEach(clearInterval);
+      removeEventListener("resize", releaseHeight);
       for (const list of [workerList, actorList, decisionList]) list.close();
     },
   };

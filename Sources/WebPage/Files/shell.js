@@ -6,7 +6,7 @@
 import * as address from "./address.js";
 import { get, hasToken, onContact, onTokenWanted, Refusal, setToken } from "./api.js";
 import * as clocks from "./clock.js";
-import { button, fill, h, link } from "./dom.js";
+import { button, fill, h, keeper, link } from "./dom.js";
 import { ago, clock, count, setLocal, span, when, zone } from "./format.js";
 import { parse } from "./moment.js";
 import { dialog, note, say } from "./parts.js";
@@ -25,7 +25,8 @@ export function makeShell({ step, refresh }) {
   // --- The moment ---
 
   const field = h("input", { class: "moment-field", placeholder: "14:03, 5m, #574", "aria-label": "Go to a time or position", maxlength: "40", autocomplete: "off", enterkeyhint: "go" });
-  const form = h("form", { class: "moment-form", on: { submit: (event) => (event.preventDefault(), enter()) } }, field);
+  // The bar is drawn every second; a field that somebody writes in stays where it is.
+  const form = keeper(h("form", { class: "moment-form", on: { submit: (event) => (event.preventDefault(), enter()) } }, field));
 
   function enter() {
     const found = parse(field.value, clocks.now());

@@ -43,11 +43,17 @@ export function makeList({ row, height, key, label, end, rowProps = () => ({}) }
     seen = [first, last];
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
     const wanted = new Set();
+    for (let index = first; index < last; index += 1) wanted.add(String(key(items[index])));
+    // What is gone goes first, so that the others needn't be moved past it, away from under a pointer.
+    for (const [name, node] of made) {
+      if (wanted.has(name)) continue;
+      node.remove();
+      made.delete(name);
+    }
     let cursor = element.firstChild;
     for (let index = first; index < last; index += 1) {
       const item = items[index];
       const name = String(key(item));
-      wanted.add(name);
       let node = made.get(name);
       if (!node) {
         node = h("div", { class: "list-row", role: "row" });
@@ -57,11 +63,6 @@ export function makeList({ row, height, key, label, end, rowProps = () => ({}) }
       // In the order that is read and walked through by keyboard.
       if (node === cursor) cursor = cursor.nextSibling;
       else element.insertBefore(node, cursor);
-    }
-    for (const [name, node] of made) {
-      if (wanted.has(name)) continue;
-      node.remove();
-      made.delete(name);
     }
     if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
     if (last >= items.length - OVER && end) end();

@@ -39,8 +39,8 @@ export function whyPanel({ decision, previous, changes, pool, openPath, policyHr
       h("p", { class: "soft" }, link(address.hereHref({ at: decision.seq }), { title: "Go to this position" }, `#${decision.seq}`), ` ${when(at, now(), 3)}`, h("span", { class: "far" }, ago((now() - at) / 1000)))),
     waterfall(decision, openPath, policyHref),
     h("dl", { class: "verdict" },
-      h("dt", null, "Limited by"), h("dd", null, decision.limits ?? limit?.text ?? "nothing: it is what the triggers want"),
-      decision.changedBy ? [h("dt", null, "Would change it"), h("dd", null, decision.changedBy)] : null,
+      h("dt", null, "Limited by"), h("dd", null, words(decision.limits ?? limit?.text ?? "") || "nothing: it is what the triggers want"),
+      decision.changedBy ? [h("dt", null, "Would change it"), h("dd", null, words(decision.changedBy))] : null,
       decision.next ? [h("dt", null, "Decided again at"), h("dd", null, clock(stamp(decision.next), 3))] : null),
     previous ? changed(decision, previous) : null,
     changes.length > 0

@@ -29,7 +29,7 @@ struct Floor: Sendable {
 
     private static let parts: Set<String> = [
         "HTTPTransport", "HTTPService", "ExternalMetrics", "KEDAScaler", "Kubernetes", "LocalWorkers", "ObjectStorage", "Pollers",
-        "Series", "ServiceClient", "SubstrateGateway", "Telemetry", "Output", "Outward",
+        "Series", "ServiceClient", "Simulation", "SubstrateGateway", "Telemetry", "Output", "Outward", "NATSClient", "JetStreamLog",
     ]
 
     static let table: [Floor] = [
@@ -80,6 +80,9 @@ struct Floor: Sendable {
             target: "Kubernetes", level: 3, ours: belowThree.union(["ControlLoop", "HTTPTransport", "HTTPCalls"]),
             packages: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL", "Yams", "Logging"]),
         Floor(
+            target: "JetStreamLog", level: 3, ours: ["Basics", "Machine", "Domain", "EventLog", "NATSClient"],
+            packages: ["Logging", "Crypto"]),
+        Floor(
             target: "ObjectStorage", level: 3, ours: ["Basics", "Machine", "Domain", "HTTPCalls", "HTTPTransport"],
             packages: ["AsyncHTTPClient", "NIOCore", "NIOSSL", "XMLCoder", "Crypto", "Logging", "ServiceLifecycle"]),
         Floor(target: "ServiceClient", level: 3, ours: ["Basics", "Domain", "HTTPTransport"], packages: http.union(["Logging"])),
@@ -106,19 +109,25 @@ struct Floor: Sendable {
             ],
             packages: ["Logging"]),
 
+        Floor(target: "LocalCluster", level: 4, ours: ["Machine", "Output"], packages: ["NIOCore", "NIOPosix"]),
+
         Floor(
             target: "Demo", level: 5,
-            ours: ["Basics", "Domain", "Machine", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection"],
+            ours: [
+                "Basics", "Domain", "Machine", "EventLog", "Views", "Simulation", "Telemetry", "Output", "Assembly", "Inspection",
+                "LocalCluster",
+            ],
             packages: ["Logging"]),
         Floor(
             target: "Benchmarks", level: 5,
-            ours: belowThree.union(["ControlLoop", "ServiceClient", "SubstrateGateway", "Output", "Inspection"]),
+            ours: belowThree.union(["ControlLoop", "ServiceClient", "SubstrateGateway", "Output", "Inspection", "LocalCluster"]),
             packages: http.union(["AsyncHTTPClient", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "SwiftProtobuf"])),
 
         Floor(
             target: "Commands", level: 6,
             ours: belowThree.union([
-                "Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "Demo", "Benchmarks",
+                "Simulation", "ServiceClient", "WorkerAgent", "Telemetry", "Output", "Assembly", "Inspection", "LocalCluster", "Demo",
+                "Benchmarks", "NATSClient", "JetStreamLog",
             ]),
             packages: ["ArgumentParser", "Logging"]),
         Floor(target: "greenroom", level: 7, ours: ["Commands"]),

@@ -82,6 +82,7 @@ import Testing
             number: 28, name: "worker.observed", subject: .worker, isOurs: true,
             fields: "state:name busy:count from:text error:text? uid:name?"),
         Row(number: 29, name: "pool.deleted", subject: .pool, isOurs: true, fields: "pool:name by:text?"),
+        Row(number: 30, name: "leader.elected", subject: .service, isOurs: true, fields: "instance:text fence:count"),
     ]
 
     @Test("a kind's number, name, subject and fields are the contract", arguments: contract)

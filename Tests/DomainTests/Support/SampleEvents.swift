@@ -80,5 +80,6 @@ struct SampleEvent: Sendable, CustomTestStringConvertible {
             data: #"{"state":"unknown","busy":1,"from":"http :8080/busy","error":"no answer","uid":"u-1"}"#
         ),
         SampleEvent(kind: .poolDeleted, subject: "ns/p", data: #"{"pool":"ns/p","by":"ops"}"#),
+        SampleEvent(kind: .leaderElected, subject: "greenroom", data: #"{"instance":"greenroom-1","fence":4711}"#),
     ]
 }

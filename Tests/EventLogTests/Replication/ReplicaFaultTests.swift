@@ -140,7 +140,7 @@ struct ReplicaFaultTests {
             switch try ReplicaMessage(bytes).content {
             case .election: fence = sequence
             case .commit(let content): #expect(content.fence == fence, "seed \(seed), message \(sequence)")
-            case .heartbeat(let own): #expect(own == fence, "seed \(seed), message \(sequence)")
+            case .heartbeat(let own), .resignation(let own): #expect(own == fence, "seed \(seed), message \(sequence)")
             }
         }
     }

@@ -1,5 +1,8 @@
 import Domain
 import Foundation
+import JetStreamLog
+import Machine
+import NATSClient
 import Synchronization
 import Testing
 
@@ -13,16 +16,35 @@ final class LogEngines: Sendable {
         var twins: [String: StreamTwin] = [:]
         var newest = StreamTwin()
         var sessions: UInt64 = 0
+        /// The same of real streams, by their number.
+        var streams: [String: Int] = [:]
+        var newestStream = 0
+    }
+
+    /// Real servers in place of the twin.
+    private struct Servers: Sendable {
+        var client: NATSClient
+        var replicas: Int
     }
 
     private let state = Mutex(State())
     let faults: StreamLink.Faults
+    private let servers: Servers?
 
-    init(faults: StreamLink.Faults) { self.faults = faults }
+    init(faults: StreamLink.Faults) {
+        self.faults = faults
+        servers = nil
+    }
+
+    init(client: NATSClient, replicas: Int) {
+        faults = .none
+        servers = Servers(client: client, replicas: replicas)
+    }
 
     /// A stream for each log. A file that is there and unknown is a copy of the newest one's.
     func settings(for path: String) -> ReplicaSettings {
         let isThere = FileManager.default.fileExists(atPath: path)
+        if let servers { return settings(for: path, isThere: isThere, servers) }
         let (twin, session) = state.withLock { state in
             state.sessions += 1
             if state.twins[path] == nil, !isThere { state.newest = StreamTwin() }
@@ -39,6 +61,26 @@ final class LogEngines: Sendable {
         settings.jitter = { 0 }
         return settings
     }
+
+    private func settings(for path: String, isThere: Bool, _ servers: Servers) -> ReplicaSettings {
+        let (stream, session) = state.withLock { state in
+            state.sessions += 1
+            if state.streams[path] == nil, !isThere { state.newestStream += 1 }
+            let stream = state.streams[path] ?? state.newestStream
+            state.streams[path] = stream
+            state.newestStream = max(stream, state.newestStream)
+            return (stream, state.sessions)
+        }
+        var place = JetStreamLogSettings(servers: [])
+        place.stream = "log-\(stream)"
+        place.replicas = servers.replicas
+        var settings = ReplicaSettings(
+            stream: CaughtUpStream(JetStreamCommits(servers.client, place, mayCreate: true)), instance: "instance-\(session)",
+            session: session)
+        settings.leaseMicroseconds = 0
+        settings.jitter = { 0 }
+        return settings
+    }
 }
 
 /// The log's contract holds over a stream as it does over one file: the same tests, with the other engine beneath.
@@ -47,7 +89,16 @@ struct ReplicatedContractTests {
     struct Promise: Sendable, CustomStringConvertible {
         var description: String
         var holds: @Sendable () async throws -> Void
+        /// The same for a thread that may wait; nil where the promise needs a task.
+        var onThread: (@Sendable () throws -> Void)?
 
+        init(_ description: String, _ holds: @escaping @Sendable () throws -> Void) {
+            self.description = description
+            self.holds = { try holds() }
+            onThread = holds
+        }
+
+        @_disfavoredOverload
         init(_ description: String, _ holds: @escaping @Sendable () async throws -> Void) {
             (self.description, self.holds) = (description, holds)
         }

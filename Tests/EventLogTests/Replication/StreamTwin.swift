@@ -101,6 +101,8 @@ final class StreamLink: CommitStream {
         /// Published, and nobody has asked for the answer yet.
         var outstanding = 0
         var mostOutstanding = 0
+        /// Something was published, or read in order: what is read while a log is opened doesn't shift what happens to publishes.
+        var isInUse = false
     }
 
     let twin: StreamTwin
@@ -135,6 +137,7 @@ final class StreamLink: CommitStream {
 
     func publish(_ bytes: [UInt8], expecting last: UInt64) -> any StreamPublication {
         link.withLock { link in
+            link.isInUse = true
             link.outstanding += 1
             link.mostOutstanding = max(link.mostOutstanding, link.outstanding)
         }
@@ -160,12 +163,17 @@ final class StreamLink: CommitStream {
     }
 
     func entry(at sequence: UInt64) throws(StreamTrouble) -> StreamEntry? {
-        try reach()
-        if happens(\.staleRead) { return nil }
+        if link.withLock({ $0.isInUse }) {
+            try reach()
+            if happens(\.staleRead) { return nil }
+        } else if link.withLock({ $0.isCut }) || twin.state.withLock({ !$0.hasQuorum }) {
+            throw .unavailable("JetStream system temporarily unavailable")
+        }
         return twin.state.withLock { state in state.entries[sequence].map { StreamEntry(sequence: sequence, bytes: $0) } }
     }
 
     func entries(after sequence: UInt64, limit: Int) throws(StreamTrouble) -> [StreamEntry] {
+        link.withLock { $0.isInUse = true }
         try reach()
         let lags = happens(\.readerLags)
         let found: Result<[StreamEntry], StreamTrouble> = twin.state.withLock { state in

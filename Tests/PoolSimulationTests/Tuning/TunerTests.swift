@@ -37,6 +37,14 @@ import Testing
         #expect(try await tuner.tune(trace) == report)
     }
 
+    @Test("a policy that leaves turns without a worker is never chosen, however little it costs")
+    func unserved() async throws {
+        let base = Policy.simulated { $0.triggers[0].activationThresholdMilli = 1_000_000 }
+        let tuner = Tuner(base: base, objective: TuningObjective(measure: .max, seconds: 60), settings: .exact, parallelism: 2)
+        let report = try await tuner.tune(.bursts(2, size: 2, everySeconds: 60))
+        #expect(report.trials > 0 && report.chosen == nil && report.front.isEmpty)
+    }
+
     @Test("a limit on the cost is kept; an objective out of reach is said to be so")
     func limits() async throws {
         let trace = ArrivalTrace.bursts(6, size: 6, everySeconds: 60)

@@ -56,7 +56,9 @@ package struct BoundsOracle: Oracle {
         let added = sum(to > from ? 0 : slack) { clipped($0.to) - clipped($0.from) }
         let removed = sum(to > from ? slack : 0) { clipped($0.from) - clipped($0.to) }
         if to > from {
-            let most = max(clipped(from), clipped(from) - added + removed + rule.value, busy, policy.fallback?.replicas ?? 0)
+            // A schedule's minimum is reached at once, as the policy's own is.
+            let scheduled = policy.schedules.map(\.minReplicaCount).max() ?? 0
+            let most = max(clipped(from), clipped(from) - added + removed + rule.value, busy, policy.fallback?.replicas ?? 0, scheduled)
             if to > most {
                 problems.append(
                     "\(who) adds more than \(rule.value) in \(rule.periodSeconds) s: at most \(most) after \(added) added and \(removed) removed"

@@ -26,6 +26,10 @@ package struct BusyWorkerOracle: Oracle {
         for (worker, at) in asked where at <= ledger.seq {
             guard let known = ledger.workers[worker] else { continue }
             if !known.residents.isEmpty { fail(run, "\(worker) is to be removed, and holds \(known.residents.sorted())") }
+            // What its pod says later doesn't count.
+            if at == ledger.seq, ledger.used(known) > known.residents.count {
+                fail(run, "\(worker) is to be removed, and its pod says that it is busy")
+            }
             if !known.isChosen { fail(run, "\(worker) is to be removed, and was never told to go") }
         }
         asked.removeAll { $0.at <= ledger.seq }

@@ -25,6 +25,10 @@ package struct Ledger: Sendable {
         package var hasPausedState = false
         /// The name of that, where it has one.
         package var pausedSnapshot: String?
+        /// By when it needs a worker, where it waits and said so.
+        package var deadline: LogTime?
+        /// What brought it here took its request back.
+        package var isWithdrawn = false
         var version: Int?
 
         init(state: ActorState = .unknown) { self.state = state }
@@ -36,6 +40,12 @@ package struct Ledger: Sendable {
         package var uid: String
         /// Of its life: a placement that means another one doesn't count.
         package var readySeq: Position
+        /// When it said last that it is there, and the position of that.
+        package var saidReady: (seq: Position, at: LogTime)
+        /// What its pod says that it is at work on.
+        package var tasks = 0
+        /// 0 where it has no lease.
+        package var ttlSeconds = 0
         package var isChosen = false
         package var drainers: Set<String> = []
         package var residents: Set<String> = []
@@ -87,6 +97,11 @@ package struct Ledger: Sendable {
         guard !actor.tenant.isEmpty else { return nil }
         return pools[actor.pool]?.policy?.quotas.first { $0.tenant == actor.tenant }?.maxRunning
     }
+    /// Slots that are taken: by actors, or by what its pod says where the pool's policy asks pods.
+    package func used(_ worker: Worker) -> Int {
+        guard pools[worker.pool]?.policy?.busy != nil else { return worker.residents.count }
+        return max(worker.residents.count, min(worker.tasks, worker.slots))
+    }
     /// Whose workers it may have.
     package func usablePools(of actor: Actor) -> Set<String> { Set(pools[actor.pool]?.policy?.spillTo ?? []).union([actor.pool]) }
     /// - Parameter policy: the one that an event of that id applied.
@@ -94,6 +109,8 @@ package struct Ledger: Sendable {
         seq = event.seq
         at = event.at
         isTaken = true
+        // Nobody knows whom it means.
+        guard !event.subject.hasPrefix("/"), !event.worker.hasPrefix("/") else { return isTaken = false }
         switch event.kind.subject {
         case .actor: isTaken = takeActor(event)
         case .worker: isTaken = takeWorker(event)
@@ -119,6 +136,12 @@ package struct Ledger: Sendable {
         let version = event.integer("version")
         if let version, let last = actor.version, version <= last { return false }
         let worker = event.worker.isEmpty ? nil : workers[event.worker] == nil ? nil : event.worker
+        // One that says which request it means is for this one alone, and only while it waits.
+        if event.kind == .actorWithdrawn, let request = event.integer("request"),
+            actor.state != .waiting || Position(request) != actor.seq
+        {
+            return false
+        }
         let isSameWorker = event.worker.isEmpty || actor.worker == nil || worker == actor.worker
         let old = actor.state
         let holdsSlot: Set<ActorState> = [.placed, .running, .idle]
@@ -160,6 +183,8 @@ package struct Ledger: Sendable {
             actor.selector = event.map("selector")
             actor.isPausedOnNode = actor.hasPausedState
         }
+        actor.deadline = next == .waiting ? event.string("deadline").flatMap { LogTime(rfc3339: $0) } : nil
+        actor.isWithdrawn = event.kind == .actorWithdrawn
         if old != next || event.kind == .actorRunning { actor.since = event.at }
         actor.state = next
         actor.seq = event.seq
@@ -173,7 +198,7 @@ package struct Ledger: Sendable {
         guard let worker = workers[event.worker], !worker.isDraining else { return false }
         guard let life = event.integer("workerVersion") else { return true }
         return Position(life) == worker.readySeq && event.integer("request").map { Position($0) == actor.seq } ?? true
-            && worker.residents.count < worker.slots
+            && used(worker) < worker.slots
     }
 
     private mutating func leave(_ name: String, _ actor: inout Actor) {
@@ -192,7 +217,9 @@ package struct Ledger: Sendable {
             if let known = workers[event.subject], !isSame(known) { lose(event.subject, event) }
             guard var worker = workers[event.subject] else {
                 var new = Worker(
-                    pool: event.pool, slots: min(max(1, event.integer("slots") ?? 1), 65_536), uid: uid, readySeq: event.seq)
+                    pool: event.pool, slots: min(max(1, event.integer("slots") ?? 1), 65_536), uid: uid, readySeq: event.seq,
+                    saidReady: (event.seq, event.at))
+                new.ttlSeconds = Self.lease(event) ?? 0
                 new.labels = event.map("labels")
                 workers[event.subject] = new
                 return true
@@ -205,6 +232,8 @@ package struct Ledger: Sendable {
                 if !worker.isDraining { worker.readySeq = event.seq }
             }
             if !uid.isEmpty { worker.uid = uid }
+            worker.saidReady = (event.seq, event.at)
+            if let seconds = Self.lease(event) { worker.ttlSeconds = seconds }
             if let slots = event.integer("slots") { worker.slots = min(max(1, slots), 65_536) }
             if event.has("labels") { worker.labels = event.map("labels") }
             workers[event.subject] = worker
@@ -219,16 +248,26 @@ package struct Ledger: Sendable {
             return true
         case .workerGone:
             guard let worker = workers[event.subject], isSame(worker) else { return false }
+            // Whoever found that it is silent meant what it had said by then.
+            if isOurs, let asOf = event.integer("asOf"), Position(asOf) < worker.saidReady.seq { return false }
             lose(event.subject, event)
+            return true
+        case .workerObserved:
+            guard let worker = workers[event.subject], isSame(worker) else { return false }
+            workers[event.subject]?.tasks = min(max(0, event.integer("busy") ?? 0), 65_536)
             return true
         default: return false
         }
     }
 
+    private static func lease(_ event: LoggedEvent) -> Int? { event.integer("ttlSeconds").map { min(max(0, $0), 86_400) } }
+
     private mutating func lose(_ name: String, _ event: LoggedEvent) {
         for actor in workers[name]?.residents ?? [] {
             actors[actor]?.worker = nil
             actors[actor]?.state = .crashed
+            actors[actor]?.isWithdrawn = false
+            actors[actor]?.deadline = nil
             actors[actor]?.seq = event.seq
             actors[actor]?.since = event.at
         }

@@ -11,6 +11,7 @@ package protocol Oracle {
     static var name: String { get }
     mutating func committed(_ commit: [LoggedEvent], before ledger: Ledger, _ run: Simulation)
     mutating func requested(_ request: DrivenLoop.Request, _ run: Simulation)
+    mutating func answered(_ call: Callers.Call, _ answer: Callers.Answer, _ run: Simulation)
     mutating func settled(_ run: Simulation)
     mutating func rested(_ run: Simulation, eventsSince position: Position)
     mutating func ended(_ run: Simulation)
@@ -19,6 +20,7 @@ package protocol Oracle {
 extension Oracle {
     package mutating func committed(_ commit: [LoggedEvent], before ledger: Ledger, _ run: Simulation) {}
     package mutating func requested(_ request: DrivenLoop.Request, _ run: Simulation) {}
+    package mutating func answered(_ call: Callers.Call, _ answer: Callers.Answer, _ run: Simulation) {}
     package mutating func settled(_ run: Simulation) {}
     package mutating func rested(_ run: Simulation, eventsSince position: Position) {}
     package mutating func ended(_ run: Simulation) {}
@@ -31,7 +33,8 @@ package enum Oracles {
         [
             AcknowledgedOracle(), PositionsOracle(), StateOracle(), FoldOracle(), DecisionsOracle(), BusyWorkerOracle(), PlacementOracle(),
             QuotaOracle(), SnapshotOracle(), BoundsOracle(), StabilizationOracle(), CooldownOracle(), WaitingOracle(), FenceOracle(),
-            ReservationsOracle(), CausesOracle(), SizeOracle(),
+            ReservationsOracle(), CausesOracle(), SizeOracle(), LeaseOracle(), DeadlineOracle(), CallersOracle(),
+            DrainOracle(),
         ]
     }
 }

@@ -76,13 +76,14 @@ struct JudgedDecision {
     var busy: Int
     var codes: [String]
 
-    /// nil where the policy is newer than the decision, an operator holds the count, or the counts are those of a poisoned log:
+    /// nil where the policy is newer than the decision, claims take the pool's workers, an operator holds the count, or the counts are those of a poisoned log:
     /// those are beyond all that a plain reading adds up.
     init?(_ event: LoggedEvent, _ ledger: Ledger) {
         guard event.kind == .scaleDecided, event.string("shadow") == nil, let pool = ledger.pools[event.pool], let policy = pool.policy,
             let from = event.integer("from"), let to = event.integer("to"), let asOf = event.integer("inputs", "asOf")
         else { return nil }
-        guard Position(asOf) >= pool.policySeq, max(from, to) < 1_000_000 else { return nil }
+        // Where claims take workers, they are what is decided by.
+        guard Position(asOf) >= pool.policySeq, !policy.isUnclaimed, max(from, to) < 1_000_000 else { return nil }
         let codes = event.codes
         guard !codes.contains("Held"), !codes.contains("PausedScaleIn"), !codes.contains("PausedScaleOut") else { return nil }
         self.pool = event.pool

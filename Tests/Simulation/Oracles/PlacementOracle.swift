@@ -29,6 +29,9 @@ package struct PlacementOracle: Oracle {
             if actor?.state != .waiting {
                 problems.append("\(event.subject) is placed and doesn't wait: \((actor?.state ?? .unknown).statusName)")
             }
+            if ledger.pools[worker.pool]?.policy?.isUnclaimed ?? false {
+                problems.append("\(event.subject) is placed on \(event.worker), which is there to be taken")
+            }
             if worker.isDraining { problems.append("\(event.subject) is placed on \(event.worker), which drains") }
             if let actor, !ledger.usablePools(of: actor).contains(worker.pool) {
                 problems.append("\(event.subject) of \(actor.pool) is placed on \(event.worker) of \(worker.pool)")
@@ -37,7 +40,7 @@ package struct PlacementOracle: Oracle {
                 problems.append("\(event.subject) asks for \(actor.selector), and is placed on \(event.worker) with \(worker.labels)")
             }
             given[event.worker, default: 0] += 1
-            if worker.residents.count + (given[event.worker] ?? 0) > worker.slots {
+            if ledger.used(worker) + (given[event.worker] ?? 0) > worker.slots {
                 problems.append(
                     "\(event.worker) has \(worker.slots) slots, \(worker.residents.count) taken, and \(given[event.worker] ?? 0) are given at once"
                 )

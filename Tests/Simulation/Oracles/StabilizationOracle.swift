@@ -43,7 +43,8 @@ package struct StabilizationOracle: Oracle {
 
     private func judgeUp(_ decision: JudgedDecision, _ trigger: Trigger, _ at: LogTime, _ run: Simulation) {
         let policy = decision.policy
-        guard policy.behaviorGiven, policy.triggers.count == 1, policy.fallback == nil, policy.schedules.isEmpty else { return }
+        guard policy.behaviorGiven, policy.triggers.count == 1, policy.fallback == nil, policy.schedules.isEmpty, policy.busy == nil
+        else { return }
         let window = policy.behavior.scaleUp.stabilizationWindowSeconds
         for moment in moments(decision, at, window) {
             guard let recommended = Self.most(moment, trigger, policy) else { return }

@@ -19,13 +19,18 @@ package struct WaitingOracle: Oracle {
     package static func problems(_ ledger: Ledger, at now: LogTime) -> [String] {
         ledger.waiting.compactMap { name in
             guard let actor = ledger.actors[name], !actor.isPausedOnNode else { return nil }
+            // Whoever waits in a pool whose workers are taken takes one; nobody is placed there.
+            guard !isUnclaimed(actor.pool, ledger) else { return nil }
             if let quota = ledger.quota(of: actor), ledger.running(actor.tenant, of: actor.pool) >= quota { return nil }
             let usable = ledger.usablePools(of: actor)
             let free = ledger.workers.sorted { $0.key < $1.key }.first { _, worker in
-                usable.contains(worker.pool) && !worker.isDraining && worker.residents.count < worker.slots
+                usable.contains(worker.pool) && !isUnclaimed(worker.pool, ledger) && !worker.isDraining
+                    && ledger.used(worker) < worker.slots
                     && worker.hasLabels(actor.selector)
             }
             return free.map { "\(name) waits, and \($0.key) is free" }
         }
     }
+
+    private static func isUnclaimed(_ pool: String, _ ledger: Ledger) -> Bool { ledger.pools[pool]?.policy?.isUnclaimed ?? false }
 }

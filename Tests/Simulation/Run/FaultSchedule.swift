@@ -13,7 +13,7 @@ package struct FaultSchedule: Sendable {
     package let steps: [Step]
     package let pools: [String]
     /// Microseconds until all faults end.
-    package let length: Int64
+    package private(set) var length: Int64
 
     package static let allPools = ["ns/p0", "ns/p1", "other/p2"]
     package static let actors = 12
@@ -32,8 +32,22 @@ package struct FaultSchedule: Sendable {
             let kind = lots[Int.random(in: 0..<lots.count, using: &draws)]
             for action in Self.actions(kind, pools, &draws) { made.append(Step(index: made.count, at: at, action: action)) }
         }
-        self.steps = made
-        length = at + 5_000_000
+        let later = Self.later(seed: seed, pools: pools, length: at)
+        self.steps = (made + later).sorted { $0.at != $1.at ? $0.at < $1.at : $0.index < $1.index }
+        length = max(at, later.last?.at ?? 0) + 5_000_000
+    }
+
+    /// A seed as it was before the later steps (`LaterFaults.swift`) were there.
+    package init(earlier seed: UInt64) {
+        let whole = FaultSchedule(seed: seed)
+        self.init(whole, steps: whole.steps.filter { $0.index < Self.firstLater })
+        length = (steps.last?.at ?? 0) + 5_000_000
+    }
+
+    /// The first steps alone, with the later ones among them.
+    package func first(_ count: Int) -> FaultSchedule {
+        let end = steps.first { $0.index == count }?.at ?? .max
+        return FaultSchedule(self, steps: steps.filter { $0.index < count || ($0.index >= Self.firstLater && $0.at < end) })
     }
 
     /// The same with some steps alone.

@@ -30,10 +30,13 @@ package enum Simulate {
     /// Runs a seed; nil where all oracles agree.
     /// - Parameter first: that many of its steps alone.
     package static func seed(_ seed: UInt64, first: Int? = nil, shrinks: Bool = true) throws -> Failure? {
-        let schedule = first.map { FaultSchedule(seed: seed, only: Set(0..<$0)) } ?? FaultSchedule(seed: seed)
+        try run(first.map { FaultSchedule(seed: seed).first($0) } ?? FaultSchedule(seed: seed), shrinks: shrinks)
+    }
+
+    package static func run(_ schedule: FaultSchedule, shrinks: Bool = true) throws -> Failure? {
         let outcome = try Simulation(schedule).run()
         guard let oracle = outcome.violations.first?.oracle else { return nil }
-        guard shrinks else { return Failure(seed: seed, outcome: outcome, shortest: schedule) }
+        guard shrinks else { return Failure(seed: schedule.seed, outcome: outcome, shortest: schedule) }
         return try shrink(schedule, outcome, oracle)
     }
 

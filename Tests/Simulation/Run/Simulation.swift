@@ -20,6 +20,9 @@ package final class Simulation: @unchecked Sendable {
     package let senders: Senders
     package private(set) var agents: Agents
     package let store: StoreTwin
+    package private(set) var leased: LeasedWorkers
+    package private(set) var callers: Callers
+    private var claims: Claims?
     package private(set) var targets: [String: TargetTwin] = [:]
     package private(set) var disk: DiskTwin
     package private(set) var log: EventLog?
@@ -36,8 +39,10 @@ package final class Simulation: @unchecked Sendable {
     package private(set) var troubledUntil: Int64 = 0
     /// Nothing keeps the service from acting at once.
     package var isUntroubled: Bool {
-        time.passed >= troubledUntil && time.passed >= way.faultyAt + 5_000_000 && !way.isFaulty && disk.fault == nil
+        time.passed >= calmSince && !way.isFaulty && disk.fault == nil
     }
+    /// Since when nothing keeps the service from acting at once, measured; in the future where something does.
+    package var calmSince: Int64 { max(troubledUntil, way.faultyAt + 5_000_000) }
     /// The log says that it is damaged: with a disk that lies, that is the right answer.
     package private(set) var isRefused = false
 
@@ -48,12 +53,17 @@ package final class Simulation: @unchecked Sendable {
     private var oracles: [any Oracle]
     private var draws: SplitMix64
     private var commands = 0
+    private var numbers: UInt64 = 0
+    /// How long the log can't be read once it is opened next, in seconds.
+    private var unreadableSeconds: Int64 = 0
     private var clockSteps = 0
     private var isLyingDisk = false
     /// The power was cut while the last sync of a file had failed: then a log that asks before it goes on is right to.
     private var mayAsk = false
     /// The lease is another instance's: the log takes nothing more.
     private var isDeposed = false
+    /// The process is gone, and its tasks end.
+    private var isEnding = false
     private var terms = 0
     private var lastLook: Look?
     private var eventsSinceCheckpoint = 0
@@ -65,6 +75,8 @@ package final class Simulation: @unchecked Sendable {
     /// How often 10 s are waited for events that are on their way in when all faults have ended.
     private static let longestWayIn = 30
     package static let quietSeconds: Int64 = 7_200
+    /// Callers that may wait at once: so few that some are refused.
+    package static let waitingCallers = 4
 
     package init(_ schedule: FaultSchedule, plant: Plant? = nil, oracles: [any Oracle] = Oracles.all) throws {
         self.schedule = schedule
@@ -79,18 +91,30 @@ package final class Simulation: @unchecked Sendable {
         root = base + "/greenroom-simulation-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: root + "/0", withIntermediateDirectories: true)
         disk = DiskTwin(folder: root + "/0")
-        agents = Agents(time: time, senders: senders) { _ in nil }
+        leased = LeasedWorkers(time: time, senders: senders, loop: { nil }, ledger: { Ledger() })
+        callers = Callers(time: time, way: way) { nil }
+        agents = Agents(time: time, senders: senders, leased: leased) { _ in nil }
         for (k, pool) in schedule.pools.enumerated() {
             targets[pool] = TargetTwin(pool: pool, time: time, senders: senders, seed: schedule.seed &+ UInt64(k))
         }
-        agents = Agents(time: time, senders: senders) { [weak self] worker in
+        leased = LeasedWorkers(
+            time: time, senders: senders, loop: { [weak self] in self.flatMap { run in run.loop.map { (loop: $0, term: run.terms) } } },
+            ledger: { [weak self] in self?.ledger ?? Ledger() })
+        claims = Claims(time: time, senders: senders) { [weak self] in self?.targets[$0] }
+        callers = Callers(time: time, way: way) { [weak self] in self?.loop }
+        callers.answered = { [weak self] call, answer in self?.noteAnswer(call, answer) }
+        agents = Agents(time: time, senders: senders, leased: leased) { [weak self] worker in
             self?.targets.values.first { worker.hasPrefix($0.prefix + "-") }
         }
         agents.wrote = { [store] in store.wrote($0, $1) }
+        if plant == .keepsTheSilent { leased.isVouchedFor = true }
+        if plant == .answersNobody { callers.isDeaf = true }
         if plant == .losesAcknowledged { senders.losesEvery = 9 }
     }
 
     deinit {
+        way.lead(to: nil)
+        if let loop { callers.end(loop) }
         loop = nil
         log?.close()
         time.end()
@@ -132,7 +156,7 @@ package final class Simulation: @unchecked Sendable {
         if !time.settle() { fail("endless work", "work begets work without end at \(time.now.rfc3339)") }
         let look = Look(
             seq: ledger.seq, head: log?.head.seq ?? 0, isRunning: loop != nil, term: terms, isUntroubled: isUntroubled,
-            serviceWork: time.serviceWork, position: loop?.state.position ?? 0)
+            serviceWork: time.serviceWork, position: loop?.state.position ?? 0, ticks: hasTimes ? time.passed / 5_000_000 : 0)
         // Nothing is another than at the last look.
         guard look != lastLook else { return }
         lastLook = look
@@ -148,6 +172,12 @@ package final class Simulation: @unchecked Sendable {
         var isUntroubled: Bool
         var serviceWork: Int
         var position: Position
+        /// Where somebody must have been heard, answered or withdrawn by a time, that counts too.
+        var ticks: Int64
+    }
+
+    private var hasTimes: Bool {
+        !leased.workers.isEmpty || callers.isBusy || !callers.open.isEmpty || ledger.actors.values.contains { $0.deadline != nil }
     }
 
     private func comeToRest() {
@@ -223,11 +253,16 @@ package final class Simulation: @unchecked Sendable {
         var limits = LoopLimits()
         // Not beside the loop, on a thread of its own, but by `read`: the same at each run.
         limits.checkpointEvents = .max
-        let port = TargetsPort { [weak self] in self?.targets[$0] }
+        limits.waitingCallers = Self.waitingCallers
+        // A process that is gone calls nobody.
+        let term = terms
+        let port = TargetsPort { [weak self] pool in self.flatMap { $0.terms == term && !$0.isEnding ? $0.targets[pool] : nil } }
         let loop = DrivenLoop(
             log: log, scheduler: time, targets: port, fence: Fence(fence), limits: limits, append: { [weak self] in self?.append($0, $1) },
+            command: { [callers] in callers.append($0, $1) }, newNumber: { [weak self] in self?.newNumber() ?? 0 },
             asked: { [weak self] in self?.take($0) })
         self.loop = loop
+        if unreadableSeconds > 0 { failReads() }
         follower = log.follower(after: ledger.seq)
         log.onCommit { [weak self, time] _ in
             time.perform { [weak self] in self?.loop?.catchUp() }
@@ -242,7 +277,7 @@ package final class Simulation: @unchecked Sendable {
 
     private func beginWatches() {
         for pool in schedule.pools {
-            let believed = ledger.workers.filter { $0.value.pool == pool }.sorted { $0.key < $1.key }.map {
+            let believed = ledger.workers.filter { $0.value.pool == pool && $0.value.ttlSeconds == 0 }.sorted { $0.key < $1.key }.map {
                 (name: $0.key, uid: $0.value.uid)
             }
             targets[pool]?.beginWatch(believed: believed)
@@ -259,10 +294,35 @@ package final class Simulation: @unchecked Sendable {
     /// What the loop appends.
     private func append(_ batch: EventBatch, _ completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void) {
         if plant == .losesPlacements, batch.events.contains(where: { $0.kind == .actorPlaced }) { return }
+        if plant == .forgetsDeadlines, batch.events.contains(where: { $0.kind == .actorWithdrawn }) { return }
         way.append(batch, completion: completion)
     }
 
+    private func newNumber() -> UInt64 {
+        numbers += 1
+        return numbers
+    }
+
+    /// From now on, for a while, nothing of the log can be read.
+    private func failReads() {
+        trouble(seconds: unreadableSeconds + 5)
+        disk.set(.readsFail)
+        let broken = disk
+        time.after(microseconds: unreadableSeconds * 1_000_000) { broken.set(nil) }
+        unreadableSeconds = 0
+    }
+
+    private func noteAnswer(_ call: Callers.Call, _ answer: Callers.Answer) {
+        for index in oracles.indices { oracles[index].answered(call, answer, self) }
+        switch answer {
+        case .refused, .cutOff: agents.calledOff(call.actor)
+        case .placed, .waiting, .ended: if call.hasGivenUp { agents.calledOff(call.actor) }
+        }
+    }
+
     private func take(_ request: DrivenLoop.Request) {
+        guard !isEnding else { return }
+        if plant == .overlooksUncordons, case .uncordon = request { return }
         requests.append(request)
         for index in oracles.indices { oracles[index].requested(request, self) }
     }
@@ -325,14 +385,17 @@ package final class Simulation: @unchecked Sendable {
             time.halt(false)
             way.halt(false)
             time.perform { [weak self] in
+                self?.loop?.endWaits()
                 self?.loop?.catchUp()
+                self?.loop?.endFoldWaits()
                 self?.loop?.saveCheckpoint()
             }
             _ = time.settle()
         }
+        way.lead(to: nil)
+        endCalls()
         time.dropServiceWork()
         time.follow { [time] in time.wall }
-        way.lead(to: nil)
         senders.dropWatches()
         store.forgetLooks()
         for target in targets.values { target.endWatch() }
@@ -341,6 +404,14 @@ package final class Simulation: @unchecked Sendable {
         if restart.end == .stopped { endOrderly() } else { endAbruptly(isPowerCut: restart.end == .powerCut) }
         spoil(restart.checkpoints)
         time.after(microseconds: restart.downMilliseconds * 1_000) { [weak self] in self?.start() }
+    }
+
+    /// Tasks of callers end with the process, and nothing that it does for them gets out any more.
+    private func endCalls() {
+        guard let loop, callers.isBusy else { return }
+        isEnding = true
+        callers.end(loop)
+        isEnding = false
     }
 
     private func endOrderly() {
@@ -399,6 +470,33 @@ package final class Simulation: @unchecked Sendable {
             agents.begin(
                 "a\(actor)", pool: pools[pool % pools.count], milliseconds: milliseconds, ending: ending,
                 known: ledger.actors["a\(actor)"]?.state)
+        case .turnBy(let actor, let pool, let milliseconds, let ending, let seconds):
+            agents.begin(
+                "a\(actor)", pool: pools[pool % pools.count], milliseconds: milliseconds, ending: ending,
+                known: ledger.actors["a\(actor)"]?.state, deadline: time.now.adding(seconds: seconds))
+        case .namesake(let actor, let pool, let milliseconds, let ending):
+            namesake("a\(actor)", of: pools[pool % pools.count], milliseconds, ending)
+        case .place(let call): place(call)
+        case .withdraw(let actor): callers.withdraw("a\(actor)")
+        case .leased(let pool, let ttlSeconds, let keepsStream):
+            leased.begin(pool: pools[pool % pools.count], ttlSeconds: ttlSeconds, keepsStream: keepsStream)
+        case .silence(let worker, let seconds): leased.silence(worker, seconds: seconds)
+        case .turnStream(let worker): leased.turnStream(worker)
+        case .unreadableStart(let seconds):
+            guard log != nil else { return }
+            unreadableSeconds = seconds
+            trouble(seconds: seconds + 10)
+            restart(Restart(end: .killed, checkpoints: .kept, downMilliseconds: 500))
+        case .claim(let pool, let milliseconds, let isForced):
+            claims?.begin(pool: pools[pool % pools.count], milliseconds: milliseconds, isForced: isForced)
+        case .runOnDraining(let actor, let pool, let milliseconds):
+            let pool = pools[pool % pools.count]
+            let draining = ledger.workers.filter { $0.value.pool == pool && $0.value.isChosen }.keys.sorted()
+            guard let worker = draining.first(where: { targets[pool]?.isThere($0) ?? false }) else { return }
+            // One that the log wouldn't believe to run there is a lie, and has a step of its own.
+            if let known = ledger.actors["a\(actor)"]?.state, known == .deleted || known.isResident { return }
+            agents.beginUnasked("a\(actor)", pool: pool, on: worker, milliseconds: milliseconds)
+        case .report(let pool, let worker, let state, let tasks): report(pools[pool % pools.count], worker, state, tasks)
         case .policy(let policy): if pools.contains(policy.pool) { command(policy) { DrivenLoop.policyApplied(policy, id: $0) } }
         case .shadow(let policy): if pools.contains(policy.pool) { command(nil) { DrivenLoop.policyApplied(policy, id: $0) } }
         case .removePolicy(let pool): command(nil) { DrivenLoop.policyRemoved(of: pools[pool % pools.count], id: $0) }
@@ -455,6 +553,39 @@ package final class Simulation: @unchecked Sendable {
             trouble(seconds: how.downMilliseconds / 1_000 + 6)
             restart(how)
         }
+    }
+
+    /// The log has it under its full name, as somebody else has the bare one.
+    private func namesake(_ actor: String, of pool: String, _ milliseconds: Int64, _ ending: Ending) {
+        func namespace(_ pool: String) -> Substring { pool.prefix { $0 != "/" } }
+        guard let other = ledger.actors[actor], !other.pool.isEmpty, namespace(other.pool) != namespace(pool) else { return }
+        agents.hasNamesakes = true
+        let name = "\(namespace(pool))/\(actor)"
+        agents.begin(name, pool: pool, milliseconds: milliseconds, ending: ending, known: ledger.actors[name]?.state)
+    }
+
+    private func place(_ call: Action.Call) {
+        guard loop != nil, !time.isHalted else { return }
+        let (actor, pool) = ("a\(call.actor)", schedule.pools[call.pool % schedule.pools.count])
+        agents.begin(
+            actor, pool: pool, milliseconds: call.milliseconds, ending: .suspended, known: ledger.actors[actor]?.state, isCalled: true)
+        callers.place(
+            actor, pool: pool, waitMilliseconds: call.waitMilliseconds, id: call.id.map { "call-\($0)" },
+            deadline: call.deadlineSeconds.map { time.now.adding(seconds: $0) }, givesUpAfter: call.givesUpMilliseconds)
+    }
+
+    /// What a worker's pod says of its own work.
+    private func report(_ pool: String, _ worker: Int, _ state: String, _ tasks: Int) {
+        let names = ledger.workers.filter { $0.value.pool == pool }.keys.sorted()
+        guard !names.isEmpty else { return }
+        let name = names[worker % names.count]
+        let problem = state == "unknown" ? #","error":"no answer, simulated""# : ""
+        commands += 1
+        var batch = EventBatch()
+        batch.append(
+            .workerObserved, source: DrivenLoop.ownSource, id: "report-\(commands)", subject: name,
+            body: Array(#"{"state":"\#(state)","busy":\#(tasks),"from":"simulated"\#(problem)}"#.utf8))
+        senders.command(batch, id: "report-\(commands)")
     }
 
     // MARK: - Leaders
@@ -533,6 +664,8 @@ package final class Simulation: @unchecked Sendable {
         time.halt(false)
         way.halt(false)
         (store.fails, store.answerMilliseconds) = (false, 50)
+        unreadableSeconds = 0
+        leased.end()
         way.heal()
         disk.set(nil)
         // Whoever has the lease in the end has a higher fence than all before.
@@ -605,7 +738,10 @@ package final class Simulation: @unchecked Sendable {
         case .decidesWrongly:
             rogueDecision(from: 1, to: 77)
         case .placesOnDraining:
-            guard let worker = ledger.workers.first(where: { $0.value.isDraining || !$0.value.residents.isEmpty })?.key,
+            guard
+                let worker = ledger.workers.first(where: {
+                    $0.value.isDraining || ledger.used($0.value) > 0 || ledger.pools[$0.value.pool]?.policy?.isUnclaimed ?? false
+                })?.key,
                 let actor = ledger.waiting.first ?? ledger.actors.keys.sorted().first
             else { return }
             commands += 1
@@ -615,7 +751,7 @@ package final class Simulation: @unchecked Sendable {
                 body: Array(#"{"tier":"cold","request":1,"workerVersion":1,"asOf":\#(ledger.seq)}"#.utf8))
             senders.command(batch, id: "rogue-\(commands)")
         case .removesBusy:
-            guard let busy = ledger.workers.sorted(by: { $0.key < $1.key }).first(where: { !$0.value.residents.isEmpty }) else { return }
+            guard let busy = ledger.workers.sorted(by: { $0.key < $1.key }).first(where: { ledger.used($0.value) > 0 }) else { return }
             let policy = Policy.steady(busy.value.pool)
             take(.remove(ActuatedPool(policy), worker: busy.key))
         case .appendsForever: appendForever()
@@ -632,6 +768,16 @@ package final class Simulation: @unchecked Sendable {
             batch.append(
                 .actorPlaced, source: DrivenLoop.ownSource, id: "rogue-\(commands)", subject: actor, worker: worker,
                 body: Array(#"{"tier":"cold","restoreFrom":"s3://elsewhere","asOf":\#(ledger.seq)}"#.utf8))
+            senders.command(batch, id: "rogue-\(commands)")
+        case .losesBeating:
+            guard let (name, worker) = ledger.workers.sorted(by: { $0.key < $1.key }).first(where: { $0.value.ttlSeconds > 0 }) else {
+                return
+            }
+            commands += 1
+            var batch = EventBatch()
+            batch.append(
+                .workerGone, source: DrivenLoop.ownSource, id: "rogue-\(commands)", subject: name,
+                body: Array(#"{"reason":"lost","asOf":\#(worker.saidReady.seq)}"#.utf8))
             senders.command(batch, id: "rogue-\(commands)")
         default: break
         }
@@ -661,7 +807,8 @@ package final class Simulation: @unchecked Sendable {
 /// A bug that is planted on purpose, for the oracle that must find it.
 package enum Plant: String, Hashable, Sendable, CaseIterable {
     case losesAcknowledged, overlooksEvents, decidesWrongly, placesOnDraining, removesBusy, losesPlacements, appendsForever, targetIsStuck,
-        ignoresFences, shrinksTooSoon, growsTooSoon, restsTooSoon, placesWrongly
+        ignoresFences, shrinksTooSoon, growsTooSoon, restsTooSoon, placesWrongly, losesBeating, keepsTheSilent, forgetsDeadlines,
+        answersNobody, overlooksUncordons
 }
 
 package struct Violation: Hashable, Sendable, CustomStringConvertible {

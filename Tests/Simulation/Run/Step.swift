@@ -43,6 +43,35 @@ package enum Action: Hashable, Sendable {
     case removeShadow(pool: Int, name: String)
     case pause(pool: Int, Pause)
     case observe(pool: Int, value: Int?)
+    /// A turn whose request names the time by which it needs a worker, in so many seconds.
+    case turnBy(actor: Int, pool: Int, milliseconds: Int64, ending: Ending, deadlineSeconds: Int)
+    /// A turn of an actor that has the name of another one, in another namespace.
+    case namesake(actor: Int, pool: Int, milliseconds: Int64, ending: Ending)
+    /// A caller asks the service for a placement, and waits for the answer.
+    case place(Call)
+    case withdraw(actor: Int)
+    /// Somebody takes a worker out of the pool.
+    case claim(pool: Int, milliseconds: Int64, isForced: Bool)
+    /// A worker comes that says itself that it is there.
+    case leased(pool: Int, ttlSeconds: Int, keepsStream: Bool)
+
+    package struct Call: Hashable, Sendable {
+        package var actor: Int
+        package var pool: Int
+        package var milliseconds: Int64
+        package var waitMilliseconds: Int64
+        package var id: Int?
+        package var givesUpMilliseconds: Int64?
+        package var deadlineSeconds: Int?
+
+        package init(
+            actor: Int, pool: Int, milliseconds: Int64, waitMilliseconds: Int64, id: Int? = nil, givesUpMilliseconds: Int64? = nil,
+            deadlineSeconds: Int? = nil
+        ) {
+            (self.actor, self.pool, self.milliseconds, self.waitMilliseconds) = (actor, pool, milliseconds, waitMilliseconds)
+            (self.id, self.givesUpMilliseconds, self.deadlineSeconds) = (id, givesUpMilliseconds, deadlineSeconds)
+        }
+    }
 
     // What agents and workers do wrong.
     /// Any event of any kind about anybody, from a source of its own.
@@ -52,6 +81,14 @@ package enum Action: Hashable, Sendable {
     case sameName(pool: Int, worker: Int)
     case lateStarts(pool: Int, milliseconds: Int64)
     case lostStarts(pool: Int, count: Int)
+    /// A worker with a lease gives no sign of life for so long.
+    case silence(worker: Int, seconds: Int64)
+    /// It opens a stream of its placements, or closes it.
+    case turnStream(worker: Int)
+    /// An actor that nobody placed runs on a worker that is told to go.
+    case runOnDraining(actor: Int, pool: Int, milliseconds: Int64)
+    /// A worker's pod says whether it is busy: `idle`, `busy` or `unknown`.
+    case report(pool: Int, worker: Int, state: String, tasks: Int)
 
     // What targets do wrong.
     case target(pool: Int, TargetMode, seconds: Int64)
@@ -77,6 +114,8 @@ package enum Action: Hashable, Sendable {
     case poison(pool: Int, count: Int64)
     case checkpoint
     case restart(Restart)
+    /// It is killed, and started where the log can't be read for so long.
+    case unreadableStart(seconds: Int64)
     /// The process stands still, as one that is stopped or starved.
     case halt(seconds: Int64)
     /// The lease goes to another instance while this one works: it has so long to end, and the other waits for the log's file.

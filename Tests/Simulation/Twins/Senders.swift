@@ -48,6 +48,8 @@ package final class Senders: @unchecked Sendable {
     package var count: Int { number }
     package var isQuiet: Bool { waiting.values.allSatisfy { $0.isEmpty } }
 
+    package func isQuiet(_ source: String) -> Bool { waiting[source]?.isEmpty ?? true }
+
     package func send(_ kind: EventKind, _ subject: String, from source: String, _ data: String = "{}") {
         number += 1
         let id = "e\(number)"

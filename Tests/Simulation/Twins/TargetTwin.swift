@@ -311,6 +311,15 @@ package final class TargetTwin: @unchecked Sendable {
         come(workers[index].name, after: startMilliseconds)
     }
 
+    /// Somebody takes a worker that lies ready, and it leaves; answers which.
+    package func take() -> String? {
+        guard let index = workers.firstIndex(where: { $0.isReady && !$0.isMarked && !isBusy($0.name) }) else { return nil }
+        let name = workers.remove(at: index).name
+        gone(name, "claimed")
+        replace(after: 500)
+        return name
+    }
+
     package func setByOthers(_ count: Int) {
         spec = count
         // It doesn't know who is busy.

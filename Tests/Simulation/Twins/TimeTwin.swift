@@ -23,6 +23,8 @@ package final class TimeTwin: LoopScheduler {
         var offset: Int64 = 0
         var order: UInt64 = 0
         var ready: [@Sendable () -> Void] = []
+        /// Steps of the process's tasks: they come before its other work.
+        var jobs: [@Sendable () -> Void] = []
         /// Both sorted by time, then order.
         var service: [Entry] = []
         var twins: [Entry] = []
@@ -57,6 +59,22 @@ package final class TimeTwin: LoopScheduler {
     // MARK: - Work
 
     package func perform(_ work: @escaping @Sendable () -> Void) { state.withLock { $0.ready.append(work) } }
+
+    package func performJob(_ work: @escaping @Sendable () -> Void) { state.withLock { $0.jobs.append(work) } }
+
+    /// Runs tasks to their ends, and what they ask for, of a process that is gone.
+    /// - Parameter between: before each round.
+    package func finishJobs(_ between: () -> Void) {
+        for _ in 0..<Self.piecesAtOnce {
+            between()
+            let next = state.withLock { state -> (@Sendable () -> Void)? in
+                if !state.jobs.isEmpty { return state.jobs.removeFirst() }
+                return state.ready.isEmpty ? nil : state.ready.removeFirst()
+            }
+            guard let next else { return }
+            next()
+        }
+    }
 
     package func perform(at time: LogTime, _ work: @escaping @Sendable () -> Void) -> ScheduledWork {
         let handle = ScheduledWork()
@@ -98,6 +116,7 @@ package final class TimeTwin: LoopScheduler {
     package func end() {
         state.withLock { state in
             state.ready = []
+            state.jobs = []
             state.service = []
             state.twins = []
             state.logTime = nil
@@ -144,6 +163,7 @@ package final class TimeTwin: LoopScheduler {
     private func nextDue() -> (@Sendable () -> Void)? {
         let now = now.microseconds
         return state.withLock { state in
+            if !state.isHalted, !state.jobs.isEmpty { return state.jobs.removeFirst() }
             if !state.isHalted, !state.ready.isEmpty { return state.ready.removeFirst() }
             if let first = state.twins.first, first.time <= state.passed { return state.twins.removeFirst().work }
             while !state.isHalted, let first = state.service.first, first.time <= now {

@@ -12,6 +12,11 @@ import Testing
         "listen": "127.0.0.1:8080",
         "tls": {"listen": "127.0.0.1:8443", "certificate": "c.pem", "key": "k.pem"},
         "tokens": "tokens", "allowedHosts": ["a"], "openMetrics": true, "eventLoops": 2, "database": "a.db", "checkpointEvents": 1000, "series": true,
+        "log": {"jetstream": {
+          "servers": ["nats://a:4222", "tls://b:4222"], "stream": "s", "replicas": 3, "instance": "i", "user": "u", "passwordFile": "p",
+          "tls": {"ca": "ca", "certificate": "c", "key": "k", "handshakeFirst": true}, "leaseSeconds": 15,
+          "snapshots": {"everyEvents": 1000, "keep": 2}
+        }},
         "policies": ["p"], "secrets": "s",
         "logging": {"level": "info", "format": "json"},
         "workers": {"server": "http://127.0.0.1:8080", "arguments": ["a"], "nodes": ["n"], "tokenFile": "t"},
@@ -73,8 +78,20 @@ import Testing
 
     /// A debug build refuses to read a field that the table lacks; so this is both directions.
     @Test func `the table's fields are the reader's fields`() throws {
-        // The gateway's certificate is given in one of two ways.
-        let texts = [text(), text().replacing(#"{"bundle": "b", "clientCA""#, with: #"{"certificate": "c", "key": "k", "clientCA""#)]
+        // The gateway's certificate is given in one of two ways, credentials for NATS in one of four; a stream and a Lease exclude each other.
+        let whole = text()
+        let election = try #require(whole.range(of: #",\s+"election": \{[^}]*\}"#, options: .regularExpression))
+        let stream = try #require(whole.range(of: #""log": \{[\s\S]*?\}\},"#, options: .regularExpression))
+        let replicated = whole.replacingCharacters(in: election, with: "")
+        let texts =
+            [
+                replicated,
+                whole.replacingCharacters(in: stream, with: "").replacing(
+                    #"{"bundle": "b", "clientCA""#, with: #"{"certificate": "c", "key": "k", "clientCA""#),
+            ]
+            + ["tokenFile", "nkeyFile", "credentialsFile"].map {
+                replicated.replacing(#""user": "u", "passwordFile": "p""#, with: "\"\($0)\": \"f\"")
+            }
         for text in texts { _ = try ServiceConfiguration(yaml: text, file: "/etc/greenroom/config.yaml") }
         let written = Set(try texts.flatMap { Self.leaves(try JSONValue(parsing: $0), "") })
         for field in ConfigurationFields.all {
